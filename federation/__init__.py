@@ -1,0 +1,1 @@
+"""Speaks ActivityPub with other instances; translates, decides nothing."""

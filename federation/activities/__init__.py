@@ -1,0 +1,1 @@
+"""One file an activity: `receive` what arrives, `build` what leaves."""

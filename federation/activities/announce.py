@@ -1,0 +1,54 @@
+"""Announce: a group elsewhere lets its readers know of a post, a vote, a removal."""
+
+from federation.parse import Unacceptable, is_uri, type_of, uri_of
+from federation.received import Ignored, Received
+from server import jobs
+from server.community import groups, memberships, posts
+from server.community.groups import Group
+from server.db import Conn
+
+MAX_ITEMS = 50
+
+
+async def receive(conn: Conn, got: Received) -> None:
+    """What is announced is read from where it belongs, by an errand: the group's word is not its author's (B15)."""
+    group = await _read_here(conn, got)
+    for announced in _items(got.activity.object):
+        await _take(conn, got, group, announced)
+
+
+async def _read_here(conn: Conn, got: Received) -> Group:
+    """The announcing group, if somebody here has joined it; a boost by a person is nothing to us."""
+    if got.sender.kind != "group" or got.sender.local:
+        raise Ignored("boost")
+    group = await groups.BY_ID.one(conn, got.sender.id, None)
+    if group is None or not await memberships.has_local_member(conn, group.id):
+        raise Ignored("nobody_here_reads_it")
+    return group
+
+
+def _items(announced: object) -> list[object]:
+    """PieFed sends votes in lists, or in a collection."""
+    if isinstance(announced, dict) and type_of(announced) in ("Collection", "OrderedCollection"):
+        announced = announced.get("orderedItems") or announced.get("items") or []
+    return announced[:MAX_ITEMS] if isinstance(announced, list) else [announced]
+
+
+async def _take(conn: Conn, got: Received, group: Group, announced: object) -> None:
+    document = announced if isinstance(announced, dict) else {"object": announced}
+    uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
+    if uri is None or not is_uri(uri):
+        raise Unacceptable("no_object")
+    if got.urls.is_local(uri) and type_of(document) in ("", "Create", "Note", "Article", "Page"):
+        await _ours(conn, group, uri)
+        return
+    args: dict[str, object] = {"document": document, "group_id": group.id}
+    await jobs.enqueue(conn, "fetch_announced", args, ordering=f"announced:{uri}"[:200])
+
+
+async def _ours(conn: Conn, group: Group, uri: str) -> None:
+    """The group has taken up a post of ours: it is no longer waiting."""
+    post = await posts.by_uri(conn, uri)
+    if post is None or post.group_id != group.id:
+        raise Ignored("unknown_post")
+    await posts.mark_announced(conn, post.id)

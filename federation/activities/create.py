@@ -1,0 +1,166 @@
+"""Create: a thread or a reply."""
+
+from federation import documents, outbox, parse, tombstones
+from federation.documents import Document, PostRow
+from federation.outbox import Outgoing
+from federation.parse import RemotePost, Unacceptable
+from federation.received import Ignored, Received
+from server import jobs, text
+from server.community import access, actors, groups, posts
+from server.community.actors import Actor
+from server.community.groups import Group
+from server.community.posts import Draft, Post
+from server.db import Conn
+from server.urls import Urls
+
+
+async def receive(conn: Conn, got: Received) -> None:
+    """A post of the sender's own, for one of our groups or in a thread of one."""
+    if got.activity.inner is None:
+        uri = got.activity.object_uri
+        if uri is None:
+            raise Unacceptable("no_object")
+        await jobs.enqueue(conn, "fetch_announced", {"document": {"object": uri}, "group_id": None})
+        return
+    post = parse.parse_post(got.activity.inner)
+    if post.author != got.sender.uri:
+        # What somebody else wrote is their own server's to send (B4).
+        raise Unacceptable("author_is_not_actor")
+    if got.buried:
+        raise Ignored("deleted_before")
+    await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via)
+
+
+async def store_fetched(conn: Conn, urls: Urls, author: Actor, post: RemotePost, via: Group | None) -> None:
+    """As `store`, for a post that was read from its own address."""
+    if await tombstones.exists(conn, post.uri, author.uri):
+        raise Ignored("deleted_before")
+    await store(conn, urls, author, post, raw=None, via=via)
+
+
+async def store(
+    conn: Conn, urls: Urls, author: Actor, post: RemotePost, *, raw: bytes | None, via: Group | None
+) -> Post | None:
+    """Let a remote post in by the common door. Its author is proven, by signature or by its own server."""
+    if urls.is_local(post.uri):
+        raise Unacceptable("local_id")
+    if post.is_vote:
+        raise Ignored("poll_vote")
+    if not post.public:
+        # Meant for some people only: a group's page would show it to all.
+        raise Ignored("not_public")
+    parent = await posts.by_uri(conn, post.in_reply_to) if post.in_reply_to else None
+    group = await _group(conn, author, post, parent, via)
+    access.check_may_post(group, parent)
+    if parent is not None and parent.root_id is not None:
+        root = parent if parent.id == parent.root_id else await posts.by_id(conn, parent.root_id)
+        access.check_unlocked(root, group)
+    stored = await posts.submit_post(conn, urls, _draft(author, group, parent, post))
+    if group.local and raw is not None:
+        await outbox.keep_received(conn, stored.id, 1, raw)
+    if post.in_reply_to and parent is None:
+        await jobs.enqueue(conn, "fetch_parent", {"post_id": stored.id}, ordering=f"parent:{post.in_reply_to}"[:200])
+    return stored
+
+
+def _draft(author: Actor, group: Group, parent: Post | None, post: RemotePost) -> Draft:
+    return Draft(
+        author=author,
+        group=group,
+        parent=parent,
+        parent_uri=post.in_reply_to if parent is None else None,
+        title=(post.title or "…") if post.in_reply_to is None else None,
+        link=post.link,
+        source=post.source,
+        html=text.SafeHtml(post.html),
+        language=post.language,
+        uri=post.uri,
+        url=post.url,
+        written_at=post.published,
+    )
+
+
+async def _group(conn: Conn, author: Actor, post: RemotePost, parent: Post | None, via: Group | None) -> Group:
+    """The group that a post belongs to, as its author sees it."""
+    group_id = parent.group_id if parent is not None else via.id if via is not None else None
+    if group_id is None:
+        group_id = await _first_named_group(conn, post)
+    group = await groups.BY_ID.one(conn, group_id, author.id) if group_id is not None else None
+    if group is None:
+        # Any server could fill our disk with what nobody here asked for (B27).
+        raise Ignored("nobody_here_reads_it")
+    if not group.local and via is None:
+        raise Ignored("waits_for_its_group")
+    if via is not None and via.id != group.id:
+        raise Ignored("other_group")
+    return group
+
+
+async def _first_named_group(conn: Conn, post: RemotePost) -> int | None:
+    """Of several groups the first one: a post stands in one place."""
+    for uri in post.named:
+        actor = await actors.by_uri(conn, uri)
+        if actor is not None and actor.kind == "group" and actor.local:
+            return actor.id
+    return None
+
+
+def build(urls: Urls, post: PostRow) -> Document:
+    """The Create of one of our own posts; `record` gives it its id."""
+    document = documents.post_document(urls, post)
+    return {
+        "type": "Create",
+        "actor": post.author_uri,
+        "to": document["to"],
+        "cc": document["cc"],
+        "audience": post.group_uri,
+        "published": document["published"],
+        "object": document,
+    }
+
+
+async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
+    return await outbox.record(
+        conn, urls, post.author_id, build(urls, post), post_id=post.id, event=f"{post.id}:{event}"
+    )
+
+
+async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
+    """A post in one of our groups is published: its author's Create, then the group's Announce of it."""
+    # Without it an author elsewhere would never see that the group took their post up.
+    readers = await outbox.readers_of(conn, post.group_id, post.author_id)
+    if post.local:
+        activity = await record(conn, urls, post, event)
+        # The parent's author and the author's own followers hear from the author, also where nobody reads the group.
+        direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+        await outbox.send(conn, activity, post.author_id, direct, f"post:{post.id}")
+        whole: Document | None = activity.document
+    else:
+        whole = outbox.as_received(post.received)
+    if post.is_thread:
+        await boost(conn, urls, post, event, readers)
+    if whole is not None:
+        await announce(conn, urls, post, event, whole, readers)
+
+
+async def boost(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:
+    """Announce a thread's id. Never a reply: every reply would stand in microblog timelines as a boost of its own."""
+    document = outbox.announce(post.group_uri, post.uri)
+    activity = await outbox.record(
+        conn, urls, post.group_id, document, post_id=post.id, event=f"{post.id}:{event}:boost"
+    )
+    await outbox.send(conn, activity, post.group_id, outbox.microblogs(readers), f"post:{post.id}")
+
+
+async def announce(
+    conn: Conn, urls: Urls, post: PostRow, event: str, whole: Document, readers: list[outbox.Reader]
+) -> None:
+    """The group's Announce of a whole activity, for forums."""
+    recipients = outbox.forums(readers)
+    if not recipients:
+        return
+    document = outbox.announce(post.group_uri, whole)
+    activity = await outbox.record(
+        conn, urls, post.group_id, document, post_id=post.id, event=f"{post.id}:{event}:whole"
+    )
+    await outbox.send(conn, activity, post.group_id, recipients, f"post:{post.id}")

@@ -1,0 +1,97 @@
+"""Like, Dislike and EmojiReact: votes."""
+
+from federation import documents, outbox
+from federation.documents import PUBLIC, Document
+from federation.parse import Unacceptable
+from federation.received import Ignored, Received
+from server.community import access, actors, groups, posts, votes
+from server.community.posts import Post
+from server.db import Conn
+from server.urls import Urls
+
+
+async def receive(conn: Conn, got: Received) -> None:
+    """A thank, counted once a person and post. An EmojiReact counts as one, as Lemmy does it."""
+    post = await voted_post(conn, got)
+    if post.author_id == got.sender.id:
+        raise Ignored("own_post")
+    await votes.thank(conn, got.sender, post, uri=got.activity.id)
+
+
+async def receive_dislike(conn: Conn, got: Received) -> None:
+    """Kept, so that its Undo fits; not counted, not shown, not announced."""
+    post = await voted_post(conn, got)
+    await votes.dislike(conn, got.sender, post, uri=got.activity.id)
+
+
+async def voted_post(conn: Conn, got: Received) -> Post:
+    """The published post that is voted on; votes on anything else are let go."""
+    uri = got.activity.object_uri
+    if uri is None:
+        raise Unacceptable("no_object")
+    post = await posts.by_uri(conn, uri)
+    if post is None or post.state != "published":
+        raise Ignored("not_published")
+    group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
+    if group is None:
+        raise Ignored("not_published")
+    # A vote that a group's server reports on behalf of others counts in that group alone (B15).
+    if got.via is not None and got.via.id != post.group_id:
+        raise Ignored("other_group")
+    access.check_may_vote(post, group)
+    return post
+
+
+def build(person_uri: str, post_uri: str, group_uri: str) -> Document:
+    return {
+        "type": "Like",
+        "actor": person_uri,
+        "to": [PUBLIC],
+        "cc": [group_uri],
+        "audience": group_uri,
+        "object": post_uri,
+    }
+
+
+async def spread(conn: Conn, urls: Urls, person_id: int, post_id: int, event: str, uri: str | None) -> None:
+    """To the post's author and, through the group, to forums. Never to microblogs, which would fetch it for nothing."""
+    post = await documents.BY_ID.one(conn, post_id)
+    if post is None or not post.public:
+        return
+    person = await actors.by_id(conn, person_id)
+    like = build(person.uri, post.uri, post.group_uri)
+    if person.local:
+        if event == "unlike":
+            given = await outbox.LATEST_OF.one(conn, person.id, post.id, "Like")
+            if given is None:
+                return
+            like = like | {"id": given.uri}
+        document = like if event == "like" else _undo(like)
+        activity = await outbox.record(conn, urls, person.id, document, post_id=post.id, public=False)
+        readers = await outbox.inbox_of(conn, post.author_id)
+        if post.group_host is not None:
+            readers += await outbox.inbox_of(conn, post.group_id)
+        await outbox.send(conn, activity, person.id, readers, f"vote:{post.id}:{person.id}")
+        whole = activity.document
+    elif uri is None:
+        return
+    else:
+        # The group's Announce carries the vote under the id that its own server gave it.
+        whole = like | {"id": uri} if event == "like" else _undo(like | {"id": uri}) | {"id": f"{uri}#undo"}
+    if post.group_host is None:
+        await _announce(conn, urls, post, whole, person)
+
+
+def _undo(like: Document) -> Document:
+    return {"type": "Undo", "actor": like["actor"], "to": like["to"], "cc": like["cc"], "object": like}
+
+
+async def _announce(conn: Conn, urls: Urls, post: documents.PostRow, whole: Document, person: actors.Actor) -> None:
+    readers = outbox.known_forums(await outbox.readers_of(conn, post.group_id))
+    # The voter's own server counted it already.
+    readers = [reader for reader in readers if reader.host != person.host]
+    if not readers:
+        return
+    document = outbox.announce(post.group_uri, whole)
+    activity = await outbox.record(conn, urls, post.group_id, document, post_id=post.id, public=False)
+    await outbox.send(conn, activity, post.group_id, readers, f"vote:{post.id}:{person.id}")

@@ -1,0 +1,82 @@
+"""Undo: of a Follow, a vote, a group's Announce, a moderator's Delete."""
+
+from federation.activities import delete, follow
+from federation.documents import Document
+from federation.parse import Unacceptable, type_of, uri_of
+from federation.received import Ignored, Received
+from server.community import memberships, posts, votes
+from server.community.posts import Post
+from server.db import Conn
+
+VOTES = ("Like", "Dislike", "EmojiReact")
+
+
+async def receive(conn: Conn, got: Received) -> None:
+    """Take back what the sender did. What is undone counts only as the sender's own, whatever it claims to be."""
+    undone = got.activity.inner
+    if undone is None:
+        await _by_id_alone(conn, got)
+        return
+    actor = uri_of(undone.get("actor"))
+    if actor is not None and actor != got.sender.uri:
+        raise Unacceptable("not_yours")
+    kind = type_of(undone)
+    if kind == "Follow":
+        await follow.receive_undo(conn, got, undone)
+    elif kind in VOTES:
+        await _vote(conn, got, undone)
+    elif kind == "Announce":
+        await _announce(conn, got, undone)
+    else:
+        raise Ignored("nothing_to_undo")
+
+
+async def receive_for_group(conn: Conn, got: Received) -> None:
+    """What a group elsewhere says was undone: a vote or a removal within that group, nothing else (B15)."""
+    undone = got.activity.inner
+    kind = type_of(undone) if undone is not None else ""
+    if undone is None:
+        post_id = await votes.POST_OF.value(conn, got.sender.id, got.activity.object_uri or "")
+        await _votes_within(conn, got, await posts.by_id(conn, post_id) if post_id is not None else None)
+    elif kind in VOTES:
+        await _votes_within(conn, got, await posts.by_uri(conn, uri_of(undone.get("object")) or ""))
+    elif kind == "Delete":
+        await delete.restore_for_group(conn, str(uri_of(undone.get("object"))), got)
+    else:
+        raise Ignored("nothing_to_undo")
+
+
+async def _votes_within(conn: Conn, got: Received, post: Post | None) -> None:
+    if post is None or got.via is None or post.group_id != got.via.id:
+        raise Ignored("other_group")
+    await votes.take_back(conn, got.sender, post)
+
+
+async def _vote(conn: Conn, got: Received, undone: Document) -> None:
+    uri = uri_of(undone.get("object"))
+    post = await posts.by_uri(conn, uri) if uri else None
+    if post is None:
+        raise Ignored("unknown_post")
+    await votes.take_back(conn, got.sender, post)
+
+
+async def _announce(conn: Conn, got: Received, undone: Document) -> None:
+    """A group takes its boost of a post back: the post is out of that group."""
+    uri = uri_of(undone.get("object"))
+    post = await posts.by_uri(conn, uri) if uri else None
+    if post is None or post.group_id != got.sender.id:
+        raise Ignored("not_in_this_group")
+    await delete.remove_for_group(conn, await posts.by_id(conn, post.id, lock=True), got)
+
+
+async def _by_id_alone(conn: Conn, got: Received) -> None:
+    """Some send only the id of what they undo: then it is a follow or a vote that came under that id."""
+    uri = got.activity.object_uri
+    if uri is None:
+        raise Unacceptable("no_object")
+    if await memberships.unfollow_by_uri(conn, got.sender.id, uri):
+        return
+    post_id = await votes.POST_OF.value(conn, got.sender.id, uri)
+    if post_id is None:
+        raise Ignored("nothing_to_undo")
+    await votes.take_back(conn, got.sender, await posts.by_id(conn, post_id))

@@ -1,0 +1,94 @@
+"""Update: an edited post, or an actor that changed how it presents itself."""
+
+from federation import documents, outbox, parse
+from federation.activities import create
+from federation.documents import PUBLIC, Document, PostRow
+from federation.keys import public_keys
+from federation.outbox import Outgoing
+from federation.parse import RemotePost, Unacceptable
+from federation.received import Ignored, Received
+from server import jobs, text
+from server.community import groups, posts, revisions
+from server.community.actors import Actor
+from server.db import Conn
+from server.urls import Urls
+
+
+async def receive(conn: Conn, got: Received) -> None:
+    """A new text of the sender's own post, or news about the sender."""
+    inner = got.activity.inner
+    uri = got.activity.object_uri
+    if uri == got.sender.uri:
+        # An actor may change its key here: it is read from its own address (B3).
+        await jobs.enqueue(conn, "refresh_actor", {"uri": uri}, ordering=f"refresh:{uri}"[:200])
+        return
+    if inner is None:
+        raise Ignored("update_without_object")
+    post = parse.parse_post(inner)
+    if post.author != got.sender.uri:
+        raise Unacceptable("author_is_not_actor")
+    await store_edit(conn, got.sender, post, got.raw)
+
+
+async def store_edit(conn: Conn, author: Actor, edited: RemotePost, raw: bytes | None) -> None:
+    """Let a new text of a known post in by the common door; readers see it once it passed."""
+    known = await posts.by_uri(conn, edited.uri)
+    if known is None:
+        # Nothing to change; a Create may still come.
+        raise Ignored("unknown_post")
+    if known.author_id != author.id:
+        # The owner is who stands in our row, whatever the payload says (B1).
+        raise Unacceptable("not_yours")
+    post = await posts.by_id(conn, known.id, lock=True)
+    if post.state in ("deleted", "removed"):
+        raise Ignored("post_is_gone")
+    number = await revisions.submit_edit(
+        conn,
+        post.id,
+        title=(edited.title or post.title) if post.is_thread else None,
+        link=edited.link,
+        source=edited.source,
+        html=text.SafeHtml(edited.html),
+    )
+    if number is not None and raw is not None:
+        await outbox.keep_received(conn, post.id, number, raw)
+
+
+async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
+    document = create.build(urls, post) | {"type": "Update"}
+    return await outbox.record(conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}")
+
+
+async def spread(conn: Conn, urls: Urls, post: PostRow, event: str, number: int) -> None:
+    """An edit in one of our groups. Mastodon ignores an Update inside an Announce, so microblogs get it directly."""
+    if not post.public:
+        return
+    readers = await outbox.readers_of(conn, post.group_id)
+    if post.local:
+        activity = await record(conn, urls, post, event)
+        direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+        if post.is_thread:
+            direct += outbox.microblogs(readers)
+        await outbox.send(conn, activity, post.author_id, direct, f"post:{post.id}")
+        whole: Document | None = activity.document
+    else:
+        whole = outbox.as_received(post.received) if number == post.revision else None
+    if whole is not None:
+        await create.announce(conn, urls, post, event, whole, readers)
+
+
+async def spread_actor(conn: Conn, urls: Urls, actor: Actor) -> None:
+    """One of our actors changed: its followers' servers read it anew."""
+    keys = await public_keys(conn, actor.id)
+    readers = await outbox.readers_of(conn, actor.id)
+    if keys is None or not readers:
+        return
+    group = await groups.BY_ID.one(conn, actor.id, None) if actor.kind == "group" else None
+    document: Document = {
+        "type": "Update",
+        "actor": actor.uri,
+        "to": [PUBLIC],
+        "object": documents.actor_document(urls, actor, keys, group),
+    }
+    activity = await outbox.record(conn, urls, actor.id, document)
+    await outbox.send(conn, activity, actor.id, readers, f"actor:{actor.id}")

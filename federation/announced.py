@@ -1,0 +1,166 @@
+"""Errands that follow from what others announce or reply to: fetch it from where it belongs, then let it in."""
+
+import msgspec
+import structlog
+
+from federation import client, parse, remote
+from federation.activities import create, delete, like, undo, update
+from federation.budget import FetchBudget
+from federation.egress import FetchFailed
+from federation.http import AnsweredStatus, Unreachable
+from federation.parse import RemotePost, Unacceptable, type_of, uri_of
+from federation.received import Ignored, Received
+from server import limits
+from server.community import groups, posts
+from server.community.actors import Actor
+from server.community.groups import Group
+from server.db import Conn
+from server.errors import NotFound, Refused, TooMany
+from server.runtime import Runtime
+from server.urls import Urls, authority
+
+FETCHES_PER_HOST = limits.Limit(300, 60)
+
+log = structlog.get_logger(__name__)
+
+# What a group's server says of others' deeds within its own group is taken from it.
+BY_THE_GROUP = {
+    "Like": like.receive,
+    "Dislike": like.receive_dislike,
+    "EmojiReact": like.receive,
+    "Undo": undo.receive_for_group,
+}
+
+
+async def fetch_announced(runtime: Runtime, *, document: dict[str, object], group_id: int | None) -> None:
+    """Errand: take in what a group announced, or what a Create named by its id alone."""
+    try:
+        if group_id is not None and (type_of(document) in BY_THE_GROUP or type_of(document) == "Delete"):
+            await _deed(runtime, document, group_id)
+        else:
+            uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
+            if uri is not None:
+                await _post(runtime, uri, group_id, edited=type_of(document) == "Update")
+    except TooMany:
+        raise  # later, when the server may be asked again
+    except (Ignored, Unacceptable, Refused, NotFound) as why:
+        log.info("announced thing not taken", reason=str(why)[:200])
+    except FetchFailed as failed:
+        if not _for_good(failed):
+            raise
+        log.info("announced thing not there", reason=str(failed)[:200])
+
+
+def _for_good(failed: FetchFailed) -> bool:
+    """Whether asking again later is of no use."""
+    if isinstance(failed, AnsweredStatus):
+        return 400 <= failed.status < 500 and failed.status not in (408, 425, 429)
+    return not isinstance(failed, Unreachable)
+
+
+async def _deed(runtime: Runtime, document: dict[str, object], group_id: int) -> None:
+    activity = parse.parse_activity(document)
+    budget = FetchBudget()
+    sender = await remote.known_or_fetched(runtime, activity.actor, budget)
+    gone = activity.type == "Delete" and await _gone(runtime, activity.object_uri, budget)
+    async with runtime.db.transaction() as conn:
+        via = await _group(conn, group_id)
+        urls = Urls(runtime.settings.base_url)
+        got = Received(sender, activity, msgspec.json.encode(document), urls, via)
+        if sender.local:
+            # Our own people's deeds were counted when they did them here.
+            raise Ignored("ours")
+        if activity.type == "Delete":
+            await delete.receive_for_group(conn, got, gone=gone)
+        else:
+            await BY_THE_GROUP[activity.type](conn, got)
+
+
+async def _gone(runtime: Runtime, uri: str | None, budget: FetchBudget) -> bool:
+    """Whether the server of a post says that it is no longer there."""
+    if uri is None or Urls(runtime.settings.base_url).is_local(uri):
+        return False
+    try:
+        found = await (await runtime.use(client.Outgoing)).fetch_object(uri, budget)
+    except FetchFailed as failed:
+        return isinstance(failed, AnsweredStatus) and failed.status in (404, 410)
+    return type_of(found.document) == "Tombstone"
+
+
+async def _post(runtime: Runtime, uri: str, group_id: int | None, *, edited: bool) -> None:
+    author, post = await fetch_post(runtime, uri, FetchBudget())
+    async with runtime.db.transaction() as conn:
+        via = await _group(conn, group_id) if group_id is not None else None
+        if edited and await posts.by_uri(conn, post.uri) is not None:
+            await update.store_edit(conn, author, post, None)
+        else:
+            await create.store_fetched(conn, Urls(runtime.settings.base_url), author, post, via)
+
+
+async def fetch_post(runtime: Runtime, uri: str, budget: FetchBudget) -> tuple[Actor, RemotePost]:
+    """A post and its author, each from its own host."""
+    if Urls(runtime.settings.base_url).is_local(uri):
+        raise Unacceptable("local_id")
+    async with runtime.db.statement() as conn:
+        # Any group may name addresses of a third server: so many a minute of one server, whoever names them (C11).
+        await limits.count(conn, f"fetch:{authority(uri)}", FETCHES_PER_HOST)
+    outgoing = await runtime.use(client.Outgoing)
+    found = await outgoing.fetch_object(uri, budget)
+    post = parse.parse_post(found.document)
+    return await remote.known_or_fetched(runtime, post.author, budget.deeper()), post
+
+
+async def _group(conn: Conn, group_id: int) -> Group:
+    group = await groups.BY_ID.one(conn, group_id, None)
+    if group is None:
+        raise NotFound("group")
+    return group
+
+
+async def fetch_parent(runtime: Runtime, *, post_id: int) -> None:
+    """Errand: a reply came before its parent. Fetch that one, and what it replies to, within one budget."""
+    async with runtime.db.read() as conn:
+        reply = await posts.by_id(conn, post_id)
+    if reply.parent_uri is None or reply.parent_id is not None:
+        return
+    try:
+        chain = await _chain(runtime, reply.parent_uri)
+        await _store_chain(runtime, chain, reply)
+    except TooMany:
+        raise  # later, when the server may be asked again
+    except (Ignored, Unacceptable, Refused, NotFound) as why:
+        log.info("parent not taken", post=post_id, reason=str(why)[:200])
+    except FetchFailed as failed:
+        if not _for_good(failed):
+            raise
+        log.info("parent not there", post=post_id, reason=str(failed)[:200])
+
+
+async def _chain(runtime: Runtime, uri: str) -> list[tuple[Actor, RemotePost]]:
+    """The unknown ancestors, oldest first."""
+    budget = FetchBudget()
+    chain: list[tuple[Actor, RemotePost]] = []
+    next_uri: str | None = uri
+    while next_uri is not None:
+        async with runtime.db.read() as conn:
+            if await posts.by_uri(conn, next_uri) is not None:
+                break
+        author, post = await fetch_post(runtime, next_uri, budget)
+        chain.insert(0, (author, post))
+        budget, next_uri = budget.deeper(), post.in_reply_to
+    return chain
+
+
+async def _store_chain(runtime: Runtime, chain: list[tuple[Actor, RemotePost]], reply: posts.Post) -> None:
+    urls = Urls(runtime.settings.base_url)
+    for author, post in chain:
+        async with runtime.db.transaction() as conn:
+            via = await _group(conn, reply.group_id)
+            if post.in_reply_to is None and via.uri not in post.named:
+                # Anybody may answer anything and name a group: only its author sends a thread there (B27).
+                raise Ignored("nobody_here_reads_it")
+            await create.store_fetched(conn, urls, author, post, via)
+    async with runtime.db.transaction() as conn:
+        parent = await posts.by_uri(conn, reply.parent_uri or "")
+        if parent is not None:
+            await posts.attach_waiting_replies(conn, parent)

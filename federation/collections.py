@@ -1,0 +1,129 @@
+"""Collections that we serve: outbox, featured, moderators, replies, context; paged, followers as a count alone."""
+
+import msgspec
+
+from federation.documents import CONTEXT, Document
+from server.db import Command, Conn, Query, Row
+from server.ids import parse_id
+
+PAGE = 50
+END = (1 << 63) - 1
+
+
+class Item(Row, frozen=True):
+    """`key` is the cursor; `item` an id, or an activity as JSON text."""
+
+    key: int
+    item: str
+
+
+# Only what still stands: a removed text must not be read from here.
+OUTBOX = Query(
+    Item,
+    """select id as key, body as item from activities
+        where actor_id = $1 and public and id < $2 and type in ('Create', 'Announce')
+          and exists (select 1 from posts p where p.id = post_id and p.state = 'published')
+        order by id desc limit $3""",
+)
+OUTBOX_COUNT = Command(
+    """select count(*) from activities where actor_id = $1 and public and type in ('Create', 'Announce')
+          and exists (select 1 from posts p where p.id = post_id and p.state = 'published')"""
+)
+FOLLOWERS_COUNT = Command("select count(*) from memberships where target_id = $1 and state = 'joined'")
+MODERATORS = Query(
+    Item,
+    """select a.id as key, a.uri as item from memberships m join actors a on a.id = m.person_id
+        where m.target_id = $1 and m.role = 'moderator' and m.state = 'joined' order by m.created_at""",
+)
+# What a stranger may see, nothing else: an instance looks as a stranger.
+REPLIES = Query(
+    Item,
+    """select position as key, uri as item from posts
+        where parent_id = $1 and state = 'published' and announced_at is not null and position > $2
+        order by position limit $3""",
+)
+REPLIES_COUNT = Command(
+    "select count(*) from posts where parent_id = $1 and state = 'published' and announced_at is not null"
+)
+THREAD = Query(
+    Item,
+    """select position as key, uri as item from posts
+        where root_id = $1 and state = 'published' and announced_at is not null and position > $2
+        order by position limit $3""",
+)
+THREAD_COUNT = Command(
+    "select count(*) from posts where root_id = $1 and state = 'published' and announced_at is not null"
+)
+
+
+def head(uri: str, total: int) -> Document:
+    """A collection by its first page."""
+    return {
+        "@context": CONTEXT[0],
+        "id": uri,
+        "type": "OrderedCollection",
+        "totalItems": total,
+        "first": f"{uri}?page={START}",
+    }
+
+
+def counted(uri: str, total: int) -> Document:
+    """A collection whose members are nobody's business."""
+    return {"@context": CONTEXT[0], "id": uri, "type": "OrderedCollection", "totalItems": total}
+
+
+def whole(uri: str, items: list[object]) -> Document:
+    """A short collection in one piece."""
+    return counted(uri, len(items)) | {"orderedItems": items}
+
+
+START = "start"
+
+
+def cursor(page: str) -> int | None:
+    """The key that a page begins behind; None for an address that is none of ours."""
+    return 0 if page == START else parse_id(page)
+
+
+def page_of(uri: str, page: str, found: list[Item], *, decode: bool = False) -> Document:
+    items: list[object] = [msgspec.json.decode(one.item) if decode else one.item for one in found]
+    document: Document = {
+        "@context": CONTEXT,
+        "id": f"{uri}?page={page}",
+        "type": "OrderedCollectionPage",
+        "partOf": uri,
+        "orderedItems": items,
+    }
+    return document | ({"next": f"{uri}?page={found[-1].key}"} if len(found) == PAGE else {})
+
+
+async def outbox_page(conn: Conn, actor_id: int, uri: str, page: str) -> Document | None:
+    before = cursor(page)
+    if before is None:
+        return None
+    return page_of(uri, page, await OUTBOX.all(conn, actor_id, before or END, PAGE), decode=True)
+
+
+class Usage(Row, frozen=True):
+    """NodeInfo's figures."""
+
+    users: int
+    active_month: int
+    active_half_year: int
+    threads: int
+    replies: int
+
+
+USAGE = Query(
+    Usage,
+    """
+    select (select count(*) from accounts where state = 'active') as users,
+           (select count(distinct account_id) from sessions where seen_at > clock_now() - interval '30 days')
+               as active_month,
+           (select count(distinct account_id) from sessions where seen_at > clock_now() - interval '180 days')
+               as active_half_year,
+           (select coalesce(sum(g.thread_count), 0)::int8 from groups g join actors a on a.id = g.actor_id
+             where a.host is null) as threads,
+           (select coalesce(sum(p.reply_count), 0)::int8 from posts p join actors a on a.id = p.group_id
+             where p.parent_id is null and p.state = 'published' and a.host is null) as replies""",
+)

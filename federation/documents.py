@@ -1,0 +1,249 @@
+"""Builds the documents that we serve and send: actors, threads, replies. One thread must look right everywhere.
+
+What each receiver does with each field stands in FEDERATION.md; the reasons are at the places concerned.
+"""
+
+import datetime as dt
+
+from federation.keys import PublicKeys
+from server import text
+from server.community.actors import Actor
+from server.community.groups import Group
+from server.db import Query, Row
+from server.urls import Urls, group_page, person_page, thread_page
+
+ACTIVITY = "application/activity+json"
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+CONTEXT: list[object] = [
+    "https://www.w3.org/ns/activitystreams",
+    "https://w3id.org/security/v1",
+    "https://w3id.org/security/data-integrity/v1",
+    "https://w3id.org/security/multikey/v1",
+    {
+        "Hashtag": "as:Hashtag",
+        "sensitive": "as:sensitive",
+        "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
+        "toot": "http://joinmastodon.org/ns#",
+        "discoverable": "toot:discoverable",
+        "indexable": "toot:indexable",
+        "featured": {"@id": "toot:featured", "@type": "@id"},
+        "lemmy": "https://join-lemmy.org/ns#",
+        "postingRestrictedToMods": "lemmy:postingRestrictedToMods",
+        "stickied": "lemmy:stickied",
+        "pt": "https://joinpeertube.org/ns#",
+        "commentsEnabled": "pt:commentsEnabled",
+    },
+]
+
+Document = dict[str, object]
+
+
+class PostRow(Row, frozen=True):
+    """A post with all that its document names: author, group, parent, thread; `received` is what brought it here."""
+
+    id: int
+    uri: str
+    url: str | None
+    state: str
+    title: str | None
+    link: str | None
+    source: str
+    html: str
+    excerpt: str
+    language: str
+    revision: int
+    locked: bool
+    pinned: bool
+    position: int | None
+    announced_at: dt.datetime | None
+    submitted_at: dt.datetime
+    edited_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    received: str | None
+    author_id: int
+    author_uri: str
+    author_host: str | None
+    group_id: int
+    group_uri: str
+    group_name: str
+    group_host: str | None
+    visibility: str
+    root_id: int | None
+    root_uri: str | None
+    parent_id: int | None
+    parent_uri: str | None
+    parent_author_id: int | None
+    parent_author_uri: str | None
+    parent_author_name: str | None
+    parent_author_host: str | None
+
+    @property
+    def local(self) -> bool:
+        return self.author_host is None
+
+    @property
+    def is_thread(self) -> bool:
+        return self.parent_id is None and self.parent_uri is None
+
+    @property
+    def public(self) -> bool:
+        """Whether other servers may see it: as a stranger would."""
+        return self.state == "published" and self.announced_at is not None and self.visibility == "public"
+
+
+_SELECT = """
+    select p.id, p.uri, p.url, p.state, p.title, p.link, p.source, p.html, p.excerpt, p.language, p.revision, p.locked,
+           p.pinned, p.position, p.announced_at, p.submitted_at, p.edited_at, p.ended_at,
+           x.body as received, a.id as author_id,
+           a.uri as author_uri, a.host as author_host, g.id as group_id, g.uri as group_uri, g.name as group_name,
+           g.host as group_host, gr.visibility, p.root_id, root.uri as root_uri, p.parent_id,
+           coalesce(parent.uri, p.parent_uri) as parent_uri, pa.id as parent_author_id, pa.uri as parent_author_uri,
+           pa.name as parent_author_name, pa.host as parent_author_host
+      from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
+      join groups gr on gr.actor_id = p.group_id
+      left join received_activities x on x.post_id = p.id and x.revision = p.revision
+      left join posts root on root.id = p.root_id
+      left join posts parent on parent.id = p.parent_id
+      left join actors pa on pa.id = parent.author_id """
+
+BY_ID = Query(PostRow, _SELECT + "where p.id = $1")
+FEATURED = Query(
+    PostRow,
+    _SELECT
+    + """where p.group_id = $1 and p.pinned and p.state = 'published' and p.parent_id is null
+         and p.active_position is not null
+       order by p.position desc limit 20""",
+)
+
+
+def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | None = None) -> Document:
+    """One of our actors, as other servers read it; for a group with what it says of joining and writing."""
+    document: Document = {
+        "@context": CONTEXT,
+        "id": actor.uri,
+        "type": {"person": "Person", "group": "Group", "application": "Application"}[actor.kind],
+        "preferredUsername": urls.host if actor.kind == "application" else actor.name,
+        "name": actor.title,
+        "inbox": f"{actor.uri}/inbox",
+        "outbox": f"{actor.uri}/outbox",
+        "endpoints": {"sharedInbox": urls.shared_inbox},
+        "publicKey": {"id": f"{actor.uri}#main-key", "owner": actor.uri, "publicKeyPem": keys.rsa},
+        "assertionMethod": [
+            {
+                "id": f"{actor.uri}#ed25519-key",
+                "type": "Multikey",
+                "controller": actor.uri,
+                "publicKeyMultibase": keys.ed25519,
+            }
+        ],
+        "published": instant(actor.created_at),
+    }
+    if actor.kind == "application":
+        return document | {"url": urls.base + "/about", "manuallyApprovesFollowers": True}
+    page = group_page(actor.name) if actor.kind == "group" else person_page(actor.name)
+    document |= {
+        "url": urls.absolute(page),
+        "followers": f"{actor.uri}/followers",
+        "summary": actor.about_html,
+        "manuallyApprovesFollowers": group is not None and group.join_mode != "open",
+        "discoverable": group is None or group.discoverable,
+        "indexable": group is None or group.discoverable,
+    }
+    if actor.about_source:
+        document["source"] = {"content": actor.about_source, "mediaType": "text/markdown"}
+    if group is not None:
+        # Lemmy takes `attributedTo` for the collection of moderators.
+        document |= {
+            "featured": f"{actor.uri}/featured",
+            "attributedTo": f"{actor.uri}/moderators",
+            "postingRestrictedToMods": group.posting == "moderators",
+        }
+    return document
+
+
+def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Document:
+    """A thread as `Article`, a reply as `Note`. `summary_is_warning`: the reader's software hides text behind it."""
+    document: Document = {
+        "id": post.uri,
+        "attributedTo": post.author_uri,
+        "to": [post.group_uri, PUBLIC] if post.is_thread else [PUBLIC],
+        "cc": [f"{post.author_uri}/followers"],
+        "audience": post.group_uri,
+        "content": post.html,
+        "mediaType": "text/html",
+        "url": urls.absolute(thread_page(post.id)),
+        "published": instant(post.submitted_at),
+        "sensitive": False,
+        "tag": _tags(urls, post),
+        "replies": f"{urls.post(post.id)}/replies",
+    }
+    if post.source:
+        # Lemmy and PieFed prefer the Markdown.
+        document["source"] = {"content": post.source, "mediaType": "text/markdown"}
+    if post.language:
+        document["contentMap"] = {post.language: post.html}
+    if post.edited_at is not None:
+        document["updated"] = instant(post.edited_at)
+    if post.root_id is not None and post.root_uri == urls.post(post.root_id):
+        document["context"] = f"{urls.post(post.root_id)}/context"
+    return document | (_thread_part(post, summary_is_warning) if post.is_thread else _reply_part(post))
+
+
+def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
+    title = post.title or ""
+    part: Document = {
+        "type": "Article",
+        "name": title,
+        "commentsEnabled": not post.locked,
+        "stickied": post.pinned,
+    }
+    if summary_is_warning:
+        # Misskey's family and GoToSocial drop `name` and turn `summary` into a content warning.
+        part["content"] = f"<p><strong>{text.escape(title)}</strong></p>{post.html}"
+    elif post.excerpt:
+        # Mastodon shows name, summary and link of an Article, never its content.
+        part["summary"] = f"<p>{text.escape(post.excerpt)}</p>"
+    if post.link:
+        # Lemmy takes the first attachment as the thread's link; Mastodon makes its card from it.
+        part["attachment"] = [{"type": "Link", "href": post.link, "mediaType": "text/html"}]
+    return part
+
+
+def _reply_part(post: PostRow) -> Document:
+    part: Document = {
+        "type": "Note",
+        "inReplyTo": post.parent_uri,
+        "cc": [post.group_uri, f"{post.author_uri}/followers"],
+    }
+    if post.parent_author_uri:
+        part["to"] = [PUBLIC, post.parent_author_uri]
+    return part
+
+
+def _tags(urls: Urls, post: PostRow) -> list[Document]:
+    """A mention of the group makes Mastodon's reply box copy it, so that the reply reaches the group."""
+    host = post.group_host or urls.host
+    tags: list[Document] = [{"type": "Mention", "href": post.group_uri, "name": f"@{post.group_name}@{host}"}]
+    if post.is_thread:
+        # A tag that is not in the text feeds Mastodon's tag timelines.
+        if post.group_host is None:
+            tags.append(
+                {"type": "Hashtag", "href": urls.absolute(group_page(post.group_name)), "name": f"#{post.group_name}"}
+            )
+    elif post.parent_author_uri and post.parent_author_name:
+        name = f"@{post.parent_author_name}@{post.parent_author_host or urls.host}"
+        tags.append({"type": "Mention", "href": post.parent_author_uri, "name": name})
+    return tags
+
+
+def tombstone(post: PostRow) -> Document:
+    """What is left at the address of a post that is gone."""
+    document: Document = {"@context": CONTEXT[0], "id": post.uri, "type": "Tombstone"}
+    if post.ended_at is not None:
+        document["deleted"] = instant(post.ended_at)
+    return document
+
+
+def instant(moment: dt.datetime) -> str:
+    """A time as everybody reads it: UTC, whole seconds, Z."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,60 @@
+"""Reads a collection of somebody else's, which may be endless, circular or spread over strange hosts."""
+
+from yarl import URL
+
+from federation.budget import FetchBudget
+from federation.egress import FetchFailed, RefusedUrl, parse_url
+from federation.http import Client, SignRequest
+
+MAX_PAGES = 10
+MAX_ITEMS = 200
+
+
+async def read_collection(
+    client: Client,
+    url: str,
+    sign: SignRequest | None = None,
+    *,
+    budget: FetchBudget | None = None,
+    pages: int = MAX_PAGES,
+    items: int = MAX_ITEMS,
+) -> list[object]:
+    """The first items of a collection as they stand there (ids or embedded objects), in its order.
+
+    Fetches at most `pages` documents, the collection itself included. What cannot be read ends the list; only if the
+    collection itself cannot be read is its FetchFailed raised.
+    """
+    page = (await client.fetch_object(url, sign, budget)).document
+    home, seen = parse_url(url).origin(), {url}
+    found = _items(page)
+    following = page.get("first", page.get("next"))
+    while len(found) < items:
+        if isinstance(following, dict):  # Mastodon embeds the first page
+            page = following
+        elif isinstance(following, str) and len(seen) < pages and _may_follow(following, home, seen):
+            seen.add(following)
+            try:
+                answer = await client.fetch_activity_json(following, sign, budget)
+            except FetchFailed:
+                break
+            if any(parse_url(hop).origin() != home for hop in answer.fetched.hops):
+                break
+            page = answer.document
+        else:
+            break
+        found += _items(page)
+        following = page.get("next")
+    return found[:items]
+
+
+def _may_follow(url: str, home: URL, seen: set[str]) -> bool:
+    """A page lies where its collection lies, and no page twice: else one document drives us in circles or at others."""
+    try:
+        return url not in seen and parse_url(url).origin() == home
+    except RefusedUrl:
+        return False
+
+
+def _items(page: dict[str, object]) -> list[object]:
+    listed = page.get("orderedItems", page.get("items", []))
+    return list(listed) if isinstance(listed, list) else [listed]

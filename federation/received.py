@@ -1,0 +1,31 @@
+"""What a receiver gets: an activity whose sender is proven, and why it may be let go without effect."""
+
+import msgspec
+
+from federation.parse import Activity
+from server.community.actors import Actor
+from server.community.groups import Group
+from server.errors import MootError
+from server.urls import Urls
+
+
+class Ignored(MootError):
+    """Nothing to do, and nothing wrong: answered 202 and recorded with its reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Received(msgspec.Struct, frozen=True):
+    """`raw` are the bytes as they came. `via` is the remote group that announced the activity, if one did.
+
+    `buried`: the sender deleted the object before it came.
+    """
+
+    sender: Actor
+    activity: Activity
+    raw: bytes
+    urls: Urls
+    via: Group | None = None
+    buried: bool = False

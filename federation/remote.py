@@ -1,0 +1,186 @@
+"""Actors and posts of other instances: found, fetched from their own host, kept. Owns the table `remote_actors`."""
+
+import re
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from federation import client, parse, senders
+from federation.budget import FetchBudget
+from federation.egress import FetchFailed
+from federation.http import AnsweredStatus
+from federation.parse import RemoteActor, Unacceptable
+from moderation import instances
+from server import text
+from server.community import actors, groups, memberships, posts
+from server.community.actors import Actor
+from server.db import Command, Conn, Query, Row
+from server.errors import Invalid, Refused
+from server.runtime import Runtime
+from server.urls import Urls, authority
+
+log = structlog.get_logger(__name__)
+
+HANDLE = re.compile(r"[@!]?(?P<name>[\w.\-]{1,64})@(?P<host>[a-zA-Z0-9.\-]{1,253}(?::\d{1,5})?)")
+
+
+class Inboxes(Row, frozen=True):
+    """Where an actor elsewhere takes activities."""
+
+    actor_id: int
+    inbox: str
+    shared_inbox: str | None
+    moderators: str | None
+
+
+SAVE = Command(
+    """
+    insert into remote_actors (actor_id, inbox, shared_inbox, followers, outbox, featured, moderators)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    on conflict (actor_id) do update set inbox = excluded.inbox, shared_inbox = excluded.shared_inbox,
+           followers = excluded.followers, outbox = excluded.outbox, featured = excluded.featured,
+           moderators = excluded.moderators, fetched_at = clock_now()"""
+)
+INBOXES = Query(Inboxes, "select actor_id, inbox, shared_inbox, moderators from remote_actors where actor_id = $1")
+BY_INBOX = Query(
+    actors.Actor,
+    """
+    select a.id, a.kind, a.name, a.host, a.uri, a.url, a.title, a.about_source, a.about_html, a.created_at,
+           a.suspended_at, a.deleted_at
+      from remote_actors r join actors a on a.id = r.actor_id
+     where (r.inbox = $1 or r.shared_inbox = $1) and a.deleted_at is null limit 20""",
+)
+
+
+async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
+    """Keep what an actor's own document says. The caller fetched it from exactly its id (B3)."""
+    actor = await actors.save_remote(
+        conn,
+        kind=document.kind,
+        name=document.name,
+        host=document.host,
+        uri=document.uri,
+        url=document.url,
+        title=document.title,
+        about_html=document.about_html,
+    )
+    if actor is None:
+        # A person does not become a group, nor anybody one of ours (B19, B21).
+        raise Unacceptable("kind_changed")
+    await SAVE.run(
+        conn, actor.id, document.inbox, document.shared_inbox, document.followers, document.outbox,
+        document.featured, document.moderators,
+    )  # fmt: skip
+    if actor.kind == "group":
+        posting = "moderators" if document.moderators_only else "anyone"
+        await groups.know_remote(conn, actor.id, posting=posting, join_mode="ask" if document.asks_first else "open")
+    return actor
+
+
+async def inboxes(conn: Conn, actor_id: int) -> Inboxes | None:
+    return await INBOXES.one(conn, actor_id)
+
+
+async def fetch_actor(runtime: Runtime, uri: str, budget: FetchBudget | None = None) -> Actor:
+    """Fetch an actor from its own host and keep it. Raises FetchFailed or Unacceptable."""
+    outgoing = await runtime.use(client.Outgoing)
+    found = await outgoing.fetch_object(uri, budget)
+    if Urls(runtime.settings.base_url).is_local(found.id):
+        raise Unacceptable("local_id")
+    document = parse.parse_actor(found.document)
+    async with runtime.db.transaction() as conn:
+        return await save_actor(conn, document)
+
+
+async def look_up(runtime: Runtime, typed: str) -> Actor:
+    """The group or person that somebody typed: a handle like `!street@lemmy.example`, or an address.
+
+    Raises Invalid for the field `address` with a sentence for the person who typed it.
+    """
+    typed = text.one_line(typed, parse.MAX_URI)
+    urls = Urls(runtime.settings.base_url)
+    handle = HANDLE.fullmatch(typed)
+    if handle and authority(f"https://{handle['host']}") == urls.host:
+        raise Invalid({"address": "This one is at home here: you find it in the list of groups."})
+    if not handle and (not parse.is_uri(typed) or urls.is_local(typed)):
+        raise Invalid(
+            {"address": "Please give an address like !street@lemmy.example or https://lemmy.example/c/street."}
+        )
+    try:
+        uri = await _webfinger(runtime, handle["name"], handle["host"]) if handle else typed
+        return await fetch_actor(runtime, uri, FetchBudget())
+    except (FetchFailed, Unacceptable) as error:
+        log.info("look-up failed", error=str(error)[:200])
+        raise Invalid(
+            {"address": "Nothing could be found there. Is the address right, and is that server up?"}
+        ) from error
+
+
+async def _webfinger(runtime: Runtime, name: str, host: str) -> str:
+    """The actor id behind a handle."""
+    outgoing = await runtime.use(client.Outgoing)
+    resource = quote(f"acct:{name}@{host}", safe=":@")
+    answer = await outgoing.get_json(
+        f"{outgoing.scheme_for(host)}://{host}/.well-known/webfinger?resource={resource}", accept="application/jrd+json"
+    )
+    try:
+        document = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unacceptable("webfinger_not_json") from None
+    links = document.get("links") if isinstance(document, dict) else None
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "self" and "json" in str(link.get("type")):
+            uri = parse.uri_of(link.get("href"))
+            # One server may not say who lives on another one (B22).
+            if uri is not None and authority(uri) == authority(f"{outgoing.scheme_for(host)}://{host}"):
+                return uri
+    raise Unacceptable("webfinger_no_actor")
+
+
+async def known_or_fetched(runtime: Runtime, uri: str, budget: FetchBudget) -> Actor:
+    """An actor by id whose deeds somebody else tells us: ours, known, or fetched now.
+
+    Raises Refused for whoever could not come in by themselves (B24, B25).
+    """
+    async with runtime.db.read() as conn:
+        if await instances.is_blocked(conn, authority(uri) or ""):
+            raise Refused("blocked_instance", "This server takes nothing from there.")
+        known = await actors.by_uri(conn, uri)
+    actor = known if known is not None and known.deleted_at is None else await fetch_actor(runtime, uri, budget)
+    if actor.suspended_at is not None:
+        raise Refused("suspended", "This actor was suspended here.")
+    return actor
+
+
+async def refresh_actor(runtime: Runtime, *, uri: str) -> None:
+    """Errand: read an actor again after it said that it changed."""
+    try:
+        await fetch_actor(runtime, uri, FetchBudget())
+    except Unacceptable as error:
+        log.info("actor not refreshed", uri=uri[:200], reason=error.reason)
+
+
+async def confirm_gone(runtime: Runtime, *, inbox: str) -> None:
+    """Errand: an inbox answered 410. Ask for its actors themselves; those that are gone as well are forgotten."""
+    async with runtime.db.read() as conn:
+        suspects = await BY_INBOX.all(conn, inbox)
+    outgoing = await runtime.use(client.Outgoing)
+    for suspect in suspects:
+        try:
+            await outgoing.fetch_object(suspect.uri, FetchBudget(fetches=3))
+        except AnsweredStatus as answer:
+            if answer.status in (404, 410):
+                async with runtime.db.transaction() as conn:
+                    await forget_actor(conn, suspect)
+        except FetchFailed as error:
+            log.info("could not confirm", uri=suspect.uri[:200], reason=error.reason)
+
+
+async def forget_actor(conn: Conn, actor: Actor) -> None:
+    """An actor elsewhere is gone: its posts are deleted, its memberships end."""
+    for post_id in await posts.ids_of_author(conn, actor.id):
+        await posts.delete_post(conn, await posts.by_id(conn, post_id, lock=True))
+    await memberships.end_all(conn, actor.id)
+    await senders.forget_keys(conn, actor.uri)
+    await actors.MARK_DELETED.run(conn, actor.id)

@@ -1,0 +1,181 @@
+"""Proves who sent a request, with keys that we keep and fetch once. Owns `remote_keys` and `missing_keys`."""
+
+import asyncio
+import datetime as dt
+import time
+import typing
+from collections import OrderedDict
+
+import structlog
+
+from federation.budget import FetchBudget
+from federation.client import Outgoing
+from federation.egress import FetchFailed
+from federation.http import AnsweredStatus
+from federation.incoming import IncomingRequest
+from federation.parse import is_id
+from federation.publickeys import BadKey, PublicKey, binding_key, owner_of
+from federation.signatures import VerifiedRequest, Verifier
+from moderation import instances
+from server import clock, limits
+from server.db import Command, Conn, Query, Row
+from server.errors import TooMany
+from server.runtime import Runtime
+from server.urls import authority
+
+log = structlog.get_logger(__name__)
+
+FETCH_SECONDS = 5.0
+REFETCH_AFTER = dt.timedelta(minutes=5)
+ASK_AGAIN = dt.timedelta(minutes=5)
+ASK_AGAIN_AFTER_NO = dt.timedelta(hours=1)
+# Anybody may name keys at somebody else's host: so many a minute, however many there are (A13).
+FETCHES_PER_HOST = limits.Limit(60, 60)
+KEPT_DOCUMENTS = 100
+KEPT_KEYS = 2000
+LOADED_SECONDS = 60.0
+
+
+class _StoredKey(Row, frozen=True):
+    owner_uri: str
+    public_pem: str
+    fetched_at: dt.datetime
+
+
+KNOWN = Query(_StoredKey, "select owner_uri, public_pem, fetched_at from remote_keys where key_id = $1")
+KEEP = Command(
+    """insert into remote_keys (key_id, owner_uri, public_pem) values ($1, $2, $3)
+       on conflict (key_id) do update set owner_uri = excluded.owner_uri, public_pem = excluded.public_pem,
+              fetched_at = clock_now()"""
+)
+MISSING = Command("select reason from missing_keys where key_id = $1 and retry_at > clock_now()")
+MISS = Command(
+    """insert into missing_keys (key_id, reason, retry_at) values ($1, $2, clock_now() + $3)
+       on conflict (key_id) do update set reason = excluded.reason, retry_at = excluded.retry_at"""
+)
+FOUND = Command("delete from missing_keys where key_id = $1")
+FORGET_OWNER = Command("delete from remote_keys where owner_uri = $1")
+FORGET_MISSING = Command("delete from missing_keys where retry_at < clock_now()")
+
+
+async def verify(runtime: Runtime, request: IncomingRequest) -> VerifiedRequest:
+    """Who sent this; raises BadSignature. May fetch one unknown key (at most 5 s), and nothing else."""
+    return await (await runtime.use(Senders)).verifier.verify(request)
+
+
+async def forget_keys(conn: Conn, owner_uri: str) -> None:
+    """An actor elsewhere is gone, and its keys with it."""
+    await FORGET_OWNER.run(conn, owner_uri)
+
+
+class Senders:
+    """The process's verifier and its keys; a KeySource over the database."""
+
+    def __init__(self, runtime: Runtime, outgoing: Outgoing) -> None:
+        self._runtime = runtime
+        self._outgoing = outgoing
+        self._own_authority = authority(runtime.settings.base_url)
+        self._flights: dict[str, asyncio.Task[PublicKey | None]] = {}
+        self._documents: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._loaded: dict[str, tuple[PublicKey, float]] = {}
+        self.verifier = Verifier(
+            runtime.settings.base_url,
+            self,
+            clock.now,
+            self._is_blocked,
+            plain_http=bool(runtime.settings.allowed_networks),
+        )
+
+    @classmethod
+    async def open(cls, runtime: Runtime) -> typing.Self:
+        return cls(runtime, await runtime.use(Outgoing))
+
+    async def close(self) -> None:
+        for flight in self._flights.values():
+            flight.cancel()
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+
+    async def find(self, key_id: str) -> PublicKey | None:
+        """A key that its owner's own document lists: kept, or fetched now. None where there is none."""
+        loaded = self._loaded.get(key_id)
+        if loaded is not None and loaded[1] > time.monotonic():
+            return loaded[0]
+        async with self._runtime.db.read() as conn:
+            known = await KNOWN.one(conn, key_id)
+        if known is None:
+            return await self._together(key_id)
+        return self._keep_loaded(PublicKey.from_pem(key_id, known.owner_uri, known.public_pem))
+
+    def _keep_loaded(self, key: PublicKey) -> PublicKey:
+        """Ready to verify with for a moment: whoever sends once often sends again."""
+        if len(self._loaded) >= KEPT_KEYS:
+            self._loaded.clear()
+        self._loaded[key.key_id] = (key, time.monotonic() + LOADED_SECONDS)
+        return key
+
+    async def refetch(self, key_id: str) -> PublicKey | None:
+        """The key as its owner has served it within the last five minutes, fetched again where that is longer ago."""
+        self._loaded.pop(key_id, None)
+        return await self._together(key_id)
+
+    def take_document(self, actor_uri: str) -> dict[str, object] | None:
+        """The actor's own document, if looking for its key has just brought it: spares fetching it again."""
+        return self._documents.pop(actor_uri, None)
+
+    async def _is_blocked(self, host: str) -> bool:
+        return await (await self._runtime.use(instances.PolicySnapshot)).is_blocked(host)
+
+    async def _together(self, key_id: str) -> PublicKey | None:
+        """Many requests that need the same key wait for one fetch."""
+        flight = self._flights.get(key_id)
+        if flight is None:
+            flight = self._flights[key_id] = asyncio.create_task(self._fetch(key_id))
+            flight.add_done_callback(lambda _: self._flights.pop(key_id, None))
+        # A client that hangs up must not take the key from the others.
+        return await asyncio.shield(flight)
+
+    async def _fetch(self, key_id: str) -> PublicKey | None:
+        home = authority(key_id)
+        if home is None or not is_id(key_id) or home == self._own_authority or await self._is_blocked(home):
+            # Nobody is asked whom we would not believe, nor ourselves.
+            return None
+        async with self._runtime.db.read() as conn:
+            known = await KNOWN.one(conn, key_id)
+            if known is not None and known.fetched_at > clock.now() - REFETCH_AFTER:
+                return PublicKey.from_pem(key_id, known.owner_uri, known.public_pem)
+            if await MISSING.value(conn, key_id) is not None:
+                return None
+        try:
+            async with self._runtime.db.transaction() as conn:
+                await limits.count(conn, f"keys:{home}", FETCHES_PER_HOST)
+            key, document = await self._ask(key_id)
+        except TooMany:
+            return None
+        except (FetchFailed, BadKey) as failed:
+            await self._miss(key_id, failed)
+            return None
+        async with self._runtime.db.transaction() as conn:
+            await KEEP.run(conn, key_id, key.owner_uri, key.pem)
+            await FOUND.run(conn, key_id)
+        self._documents[key.owner_uri] = document
+        if len(self._documents) > KEPT_DOCUMENTS:
+            self._documents.popitem(last=False)
+        return key
+
+    async def _ask(self, key_id: str) -> tuple[PublicKey, dict[str, object]]:
+        """The key and its owner's document, each fetched from its own address: two requests at most, mostly one."""
+        budget = FetchBudget(fetches=6, seconds=FETCH_SECONDS)
+        found = await self._outgoing.fetch_activity_json(key_id, budget)
+        owner = owner_of(found.document, key_id)
+        if found.fetched.hops == (owner,):
+            return binding_key(found.document, found.document, key_id), found.document
+        # The key has an address of its own (GoToSocial's /main-key): what it says of its owner, its owner must say too.
+        actor = await self._outgoing.fetch_object(owner, budget)
+        return binding_key(found.document, actor.document, key_id), actor.document
+
+    async def _miss(self, key_id: str, failed: FetchFailed | BadKey) -> None:
+        """Remember for a while that there is no such key, so that no flood of requests becomes a flood of fetches."""
+        said_no = isinstance(failed, BadKey) or (isinstance(failed, AnsweredStatus) and failed.status in (404, 410))
+        log.info("key not found", key_id=key_id[:200], reason=failed.reason)
+        async with self._runtime.db.transaction() as conn:
+            await MISS.run(conn, key_id, failed.reason[:200], ASK_AGAIN_AFTER_NO if said_no else ASK_AGAIN)

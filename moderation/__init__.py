@@ -1,0 +1,1 @@
+"""A community enforces its own rules over its moot."""

@@ -1,0 +1,1 @@
+"""The moot itself: what this instance keeps, and how it runs. Imports none of the floors above."""

@@ -1,0 +1,1 @@
+"""The domain: people, groups, threads, votes, and who may see them."""

@@ -1,0 +1,112 @@
+"""The only way to read or change something on behalf of somebody: `access_*` returns it or raises NotFound.
+
+`check_*` returns None or raises Refused. What a viewer may not see and what does not exist are the same answer.
+"""
+
+from server import clock
+from server.community import groups, posts
+from server.community.groups import Group
+from server.community.posts import Post
+from server.community.sessions import Viewer
+from server.db import Conn
+from server.errors import NotFound, Refused
+
+
+def check_signed_in(viewer: Viewer) -> int:
+    """The viewer's account id; Refused for a stranger."""
+    if viewer.account_id is None:
+        raise Refused("log_in", "Please log in first.")
+    return viewer.account_id
+
+
+def check_admin(viewer: Viewer) -> int:
+    """The viewer's account id; NotFound for everybody but admins, who alone know these pages."""
+    if viewer.account_id is None or not viewer.admin:
+        raise NotFound
+    return viewer.account_id
+
+
+def may_moderate(viewer: Viewer, group: Group) -> bool:
+    """Moderators in their group; admins in every group that is read here."""
+    return viewer.signed_in and (group.moderated_by_viewer or viewer.admin)
+
+
+def may_see(viewer: Viewer, post: Post, group: Group) -> bool:
+    """The one rule of sight. Also of instances: an instance looks as a stranger."""
+    if viewer.signed_in and viewer.account_id == post.author_id:
+        return post.state != "deleted"
+    if may_moderate(viewer, group):
+        return post.state not in ("deleted", "submitted")
+    # A post of ours in a group elsewhere is public once that group has announced it.
+    return post.state == "published" and post.announced_at is not None
+
+
+async def access_group(conn: Conn, viewer: Viewer, name: str, host: str | None = None) -> Group:
+    group = await groups.BY_HANDLE.one(conn, name, host, viewer.account_id)
+    if group is None:
+        raise NotFound("group")
+    return group
+
+
+async def access_group_by_id(conn: Conn, viewer: Viewer, group_id: int) -> Group:
+    group = await groups.BY_ID.one(conn, group_id, viewer.account_id)
+    if group is None:
+        raise NotFound("group")
+    return group
+
+
+async def access_moderated_group(conn: Conn, viewer: Viewer, name: str, host: str | None = None) -> Group:
+    group = await access_group(conn, viewer, name, host)
+    if not may_moderate(viewer, group):
+        raise NotFound("group")
+    return group
+
+
+async def access_post(conn: Conn, viewer: Viewer, post_id: int, *, lock: bool = False) -> tuple[Post, Group]:
+    """A post that the viewer may see, and its group as they see it."""
+    post = await posts.by_id(conn, post_id, lock=lock)
+    group = await access_group_by_id(conn, viewer, post.group_id)
+    if not may_see(viewer, post, group):
+        raise NotFound("post")
+    return post, group
+
+
+async def access_own_post(conn: Conn, viewer: Viewer, post_id: int) -> tuple[Post, Group]:
+    """A post that the viewer wrote, locked for a change."""
+    post, group = await access_post(conn, viewer, post_id, lock=True)
+    if not viewer.signed_in or post.author_id != viewer.account_id:
+        raise NotFound("post")
+    return post, group
+
+
+async def access_moderated_post(conn: Conn, viewer: Viewer, post_id: int) -> tuple[Post, Group]:
+    """A post in a group that the viewer moderates, locked for a decision."""
+    post, group = await access_post(conn, viewer, post_id, lock=True)
+    if not may_moderate(viewer, group):
+        raise NotFound("post")
+    return post, group
+
+
+def check_may_post(group: Group, parent: Post | None) -> None:
+    """Whether somebody may write here: `group` is the group as the author sees it. The same for every door."""
+    if group.banned_until is not None and group.banned_until > clock.now():
+        raise Refused("banned", "You cannot write in this group at the moment.", until=group.banned_until)
+    if group.posting == "members" and not group.joined:
+        raise Refused("members_only", "Only members write in this group. You can join it.")
+    if group.posting == "moderators" and parent is None and not (group.joined and group.role == "moderator"):
+        raise Refused("moderators_only", "In this group only moderators start threads. You can reply to them.")
+    if parent is not None and parent.state in ("removed", "deleted", "refused"):
+        raise Refused("parent_gone", "What you reply to is no longer here.")
+
+
+def check_unlocked(root: Post, group: Group) -> None:
+    if root.locked and group.role != "moderator":
+        raise Refused("locked", "This thread is closed. Nobody can reply any more.")
+
+
+def check_may_vote(post: Post, group: Group) -> None:
+    """Whether a vote counts: only on what is published, never on one's own, not by the banned."""
+    if post.state != "published":
+        raise NotFound("post")
+    if group.banned_until is not None and group.banned_until > clock.now():
+        raise Refused("banned", "You cannot take part in this group at the moment.")

@@ -1,0 +1,192 @@
+"""Groups of neighbours, ours and those of other instances that somebody here reads. Owns the table `groups`."""
+
+import datetime as dt
+
+from server import jobs, text
+from server.community import actors
+from server.db import Command, Conn, Query, Row
+from server.errors import Invalid
+from server.urls import Urls
+
+JOIN_MODES = ("open", "ask", "invite")
+POSTING = ("anyone", "members", "moderators")
+
+
+class Group(Row, frozen=True):
+    """A group as somebody sees it: `membership`, `role` and `banned` are the viewer's own."""
+
+    id: int
+    name: str
+    host: str | None
+    uri: str
+    url: str | None
+    title: str
+    about_html: str
+    about_source: str
+    place: str
+    tagline: str
+    language: str
+    visibility: str
+    join_mode: str
+    posting: str
+    hold_first_remote: bool
+    discoverable: bool
+    answers_within: str
+    member_count: int
+    thread_count: int
+    active_at: dt.datetime | None
+    membership: str | None
+    role: str | None
+    banned_until: dt.datetime | None
+
+    @property
+    def local(self) -> bool:
+        return self.host is None
+
+    @property
+    def handle(self) -> str:
+        return self.name if self.host is None else f"{self.name}@{self.host}"
+
+    @property
+    def joined(self) -> bool:
+        return self.membership == "joined"
+
+    @property
+    def moderated_by_viewer(self) -> bool:
+        return self.local and self.joined and self.role == "moderator"
+
+
+class GroupLine(Row, frozen=True):
+    """A group in a list."""
+
+    id: int
+    name: str
+    host: str | None
+    title: str
+    place: str
+    tagline: str
+    member_count: int
+    thread_count: int
+    active_at: dt.datetime | None
+    membership: str | None
+
+
+_SELECT = """
+    select g.actor_id as id, a.name, a.host, a.uri, a.url, a.title, a.about_html, a.about_source, g.place, g.tagline,
+           g.language, g.visibility, g.join_mode, g.posting, g.hold_first_remote, g.discoverable, g.answers_within,
+           g.member_count, g.thread_count, g.active_at, m.state as membership, m.role, m.banned_until
+      from groups g join actors a on a.id = g.actor_id"""
+_SELECT_LINE = """
+    select g.actor_id as id, a.name, a.host, a.title, g.place, g.tagline, g.member_count, g.thread_count, g.active_at,
+           m.state as membership"""
+
+BY_HANDLE = Query(
+    Group,
+    _SELECT
+    + """      left join memberships m on m.target_id = g.actor_id and m.person_id = $3
+     where lower(a.name) = lower($1) and coalesce(a.host, '') = coalesce($2, '')
+       and a.suspended_at is null and a.deleted_at is null""",
+)
+BY_ID = Query(
+    Group,
+    _SELECT
+    + """      left join memberships m on m.target_id = g.actor_id and m.person_id = $2
+     where g.actor_id = $1 and a.suspended_at is null and a.deleted_at is null""",
+)
+LISTED = Query(
+    GroupLine,
+    _SELECT_LINE
+    + """      from groups g join actors a on a.id = g.actor_id
+      left join memberships m on m.target_id = g.actor_id and m.person_id = $1
+     where g.visibility = 'public' and g.discoverable and a.suspended_at is null and a.deleted_at is null
+       and (a.host is null or m.state is not null)
+     order by (m.state is null), g.member_count desc, a.title limit $2""",
+)
+ADD = Command(
+    """insert into groups (actor_id, place, tagline, language, join_mode, posting) values ($1, $2, $3, $4, $5, $6)
+       on conflict (actor_id) do nothing"""
+)
+UPDATE = Command(
+    """update groups set place = $2, tagline = $3, language = $4, join_mode = $5, posting = $6,
+              hold_first_remote = $7, answers_within = $8, discoverable = $9, updated_at = clock_now()
+        where actor_id = $1"""
+)
+COUNT_MEMBER = Command("update groups set member_count = greatest(member_count + $2, 0) where actor_id = $1")
+COUNT_THREAD = Command(
+    "update groups set thread_count = greatest(thread_count + $2, 0), active_at = clock_now() where actor_id = $1"
+)
+
+
+class GroupForm(Row, frozen=True):
+    """What a moderator may set."""
+
+    title: str
+    about: str = ""
+    place: str = ""
+    tagline: str = ""
+    language: str = "en"
+    join_mode: str = "open"
+    posting: str = "anyone"
+    hold_first_remote: bool = False
+    answers_within: str = ""
+    discoverable: bool = True
+
+
+def check_form(form: GroupForm) -> GroupForm:
+    """The form with clean lines; raises Invalid naming each field that does not fit."""
+    if not text.one_line(form.title, 100):
+        raise Invalid({"title": "A group needs a title."})
+    if form.join_mode not in JOIN_MODES:
+        raise Invalid({"join_mode": "Please choose how people join."})
+    if form.posting not in POSTING:
+        raise Invalid({"posting": "Please choose who may write."})
+    return GroupForm(
+        title=text.one_line(text.check_text("title", form.title, at_most=100), 100),
+        about=text.check_text("about", form.about, at_most=10_000),
+        place=text.one_line(text.check_text("place", form.place, at_most=100), 100),
+        tagline=text.one_line(text.check_text("tagline", form.tagline, at_most=200), 200),
+        language=text.one_line(form.language, 20) or "en",
+        join_mode=form.join_mode,
+        posting=form.posting,
+        hold_first_remote=form.hold_first_remote,
+        answers_within=text.one_line(text.check_text("answers_within", form.answers_within, at_most=100), 100),
+        discoverable=form.discoverable,
+    )
+
+
+async def create(conn: Conn, urls: Urls, name: str, form: GroupForm) -> int:
+    """A new group of ours, without members; the caller adds its first moderator."""
+    form = check_form(form)
+    group_id = await actors.create_local(conn, urls, "group", name, form.title, form.about)
+    await ADD.run(conn, group_id, form.place, form.tagline, form.language, form.join_mode, form.posting)
+    await _update(conn, group_id, form)
+    return group_id
+
+
+async def change(conn: Conn, group_id: int, form: GroupForm) -> None:
+    """Change a group of ours and tell other servers."""
+    form = check_form(form)
+    await _update(conn, group_id, form)
+    await actors.describe(conn, group_id, form.title, form.about)
+
+
+async def _update(conn: Conn, group_id: int, form: GroupForm) -> None:
+    await UPDATE.run(
+        conn, group_id, form.place, form.tagline, form.language, form.join_mode, form.posting,
+        form.hold_first_remote, form.answers_within, form.discoverable,
+    )  # fmt: skip
+
+
+async def know_remote(conn: Conn, group_id: int, *, posting: str, join_mode: str) -> None:
+    """Add the group part of a remote Group actor that somebody here has looked up."""
+    await ADD.run(conn, group_id, "", "", "en", join_mode, posting)
+
+
+async def listed(conn: Conn, account_id: int | None, limit: int = 100) -> list[GroupLine]:
+    """Our groups, and the remote ones that this account follows; own groups first."""
+    return await LISTED.all(conn, account_id, limit)
+
+
+async def announce_change(conn: Conn, group_id: int) -> None:
+    """Tell other servers that a group's profile changed, for instance its rules."""
+    await jobs.enqueue(conn, "spread_actor", {"actor_id": group_id}, ordering=f"actor:{group_id}")

@@ -1,0 +1,231 @@
+"""Who belongs to which group, and who follows whom. Owns the table `memberships`."""
+
+import datetime as dt
+
+from server import clock, jobs
+from server.community import groups, notifications
+from server.community.actors import Actor
+from server.community.groups import COUNT_MEMBER, Group
+from server.db import Command, Conn, Query, Row
+from server.errors import NotFound, Refused
+
+
+class Target(Row, frozen=True):
+    target_id: int
+
+
+class Membership(Row, frozen=True):
+    person_id: int
+    target_id: int
+    state: str
+    role: str
+    follow_uri: str | None
+    banned_until: dt.datetime | None
+
+
+class Member(Row, frozen=True):
+    """A person in a group's list of members."""
+
+    id: int
+    name: str
+    host: str | None
+    title: str
+    state: str
+    role: str
+    created_at: dt.datetime
+
+
+ONE = Query(
+    Membership,
+    """select person_id, target_id, state, role, follow_uri, banned_until
+         from memberships where person_id = $1 and target_id = $2""",
+)
+BY_FOLLOW = Query(
+    Membership,
+    """select person_id, target_id, state, role, follow_uri, banned_until
+         from memberships where follow_uri = $1 and target_id = $2""",
+)
+# Taken before a membership is read that is to be changed: what the caller read of it may be old by then.
+LOCK = Command("select actor_id from groups where actor_id = $1 for no key update")
+# A refused or left membership may be asked for again; a joined one stays as it is.
+ASK = Query(
+    Membership,
+    """
+    insert into memberships (person_id, target_id, state, follow_uri) values ($1, $2, $3, $4)
+    on conflict (person_id, target_id) do update
+       set follow_uri = coalesce(excluded.follow_uri, memberships.follow_uri),
+           state = case when memberships.state = 'joined' then 'joined' else excluded.state end
+    returning person_id, target_id, state, role, follow_uri, banned_until""",
+)
+SET_STATE = Command("update memberships set state = $3 where person_id = $1 and target_id = $2 and state <> $3")
+SET_FOLLOW = Command("update memberships set follow_uri = $3 where person_id = $1 and target_id = $2")
+SET_ROLE = Command(
+    "update memberships set role = $3 where person_id = $1 and target_id = $2 and state = 'joined' and role <> $3"
+)
+# A ban outlives leaving: otherwise leaving and joining again would lift it.
+REMOVE = Query(
+    Membership,
+    """
+    delete from memberships where person_id = $1 and target_id = $2 and banned_until is null
+    returning person_id, target_id, state, role, follow_uri, banned_until""",
+)
+FOLLOWED_BY_URI = Command("select target_id from memberships where person_id = $1 and follow_uri = $2")
+HAS_LOCAL_MEMBER = Command(
+    """select exists (select 1 from memberships m join accounts c on c.actor_id = m.person_id
+                       where m.target_id = $1 and m.state in ('joined', 'asked'))"""
+)
+OF_PERSON = Query(Target, "select target_id from memberships where person_id = $1")
+_SELECT_MEMBER = """
+    select a.id, a.name, a.host, a.title, m.state, m.role, m.created_at
+      from memberships m join actors a on a.id = m.person_id"""
+
+MEMBERS = Query(
+    Member,
+    _SELECT_MEMBER
+    + """
+     where m.target_id = $1 and m.state in ('joined', 'asked') and a.deleted_at is null
+     order by (m.state = 'joined'), (m.role = 'member'), a.name limit $2""",
+)
+MODERATORS = Query(
+    Member,
+    _SELECT_MEMBER
+    + """
+     where m.target_id = $1 and m.state = 'joined' and m.role = 'moderator' order by m.created_at""",
+)
+MODERATOR_COUNT = Command(
+    "select count(*) from memberships where target_id = $1 and role = 'moderator' and state = 'joined'"
+)
+
+
+async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None = None) -> str:
+    """Join, or ask to: returns the new state. `group` must be as `person` sees it. Refused where nobody may ask."""
+    if group.banned_until is not None and group.banned_until > clock.now():
+        raise Refused("banned", "You cannot join this group at the moment.")
+    await LOCK.run(conn, group.id)
+    known = await ONE.one(conn, person.id, group.id)
+    joined = known is not None and known.state == "joined"
+    if joined and person.local:
+        return "joined"
+    if group.local and group.join_mode == "invite" and not joined:
+        raise Refused("invite_only", "This group takes new members by invitation only.")
+    joins_now = group.local and group.join_mode == "open"
+    membership = await ASK.one(conn, person.id, group.id, "joined" if joins_now else "asked", follow_uri)
+    assert membership is not None
+    if membership.state == "joined" and not joined:
+        await COUNT_MEMBER.run(conn, group.id, 1)
+    await _tell_about(conn, person, group, membership.state)
+    return membership.state
+
+
+async def _tell_about(conn: Conn, person: Actor, group: Group, state: str) -> None:
+    if not group.local:
+        await _spread(conn, person.id, group.id, "follow")
+    elif not person.local:
+        await jobs.enqueue(conn, "answer_follow", {"person_id": person.id, "target_id": group.id})
+    if group.local and state == "asked":
+        for moderator in await MODERATORS.all(conn, group.id):
+            await notifications.notify(conn, moderator.id, "asked_to_join", actor_id=person.id, group_id=group.id)
+
+
+async def leave(conn: Conn, person: Actor, group: Group) -> None:
+    """Leave, or take back the wish to join. The last moderator cannot leave a group without one."""
+    await LOCK.run(conn, group.id)
+    known = await ONE.one(conn, person.id, group.id)
+    moderates = group.local and known is not None and known.state == "joined" and known.role == "moderator"
+    if moderates and await MODERATOR_COUNT.value(conn, group.id) == 1:
+        raise Refused("last_moderator", "You are the only moderator. Please make somebody else moderator first.")
+    if not group.local and known is not None:
+        await _spread(conn, person.id, group.id, "unfollow")
+    left = await REMOVE.one(conn, person.id, group.id)
+    if left is not None and left.state == "joined":
+        await COUNT_MEMBER.run(conn, group.id, -1)
+
+
+async def answer(conn: Conn, group: Group, person: Actor, *, accept: bool) -> None:
+    """A moderator (or the group's own server) answers somebody who asked to join."""
+    await LOCK.run(conn, group.id)
+    membership = await ONE.one(conn, person.id, group.id)
+    if membership is None or membership.state != "asked":
+        raise NotFound("request")
+    await SET_STATE.run(conn, person.id, group.id, "joined" if accept else "refused")
+    if accept:
+        await COUNT_MEMBER.run(conn, group.id, 1)
+    if person.local:
+        kind = "joined_group" if accept else "not_let_in"
+        await notifications.notify(conn, person.id, kind, group_id=group.id)
+    else:
+        await jobs.enqueue(conn, "answer_follow", {"person_id": person.id, "target_id": group.id})
+
+
+async def follow_person(conn: Conn, follower: Actor, target: Actor, follow_uri: str) -> None:
+    """Somebody elsewhere follows one of our people: granted, as all their posts are public."""
+    await ASK.one(conn, follower.id, target.id, "joined", follow_uri)
+    await jobs.enqueue(conn, "answer_follow", {"person_id": follower.id, "target_id": target.id})
+
+
+async def unfollow(conn: Conn, person_id: int, target_id: int) -> bool:
+    """A remote person ends a follow; True where there was one."""
+    left = await REMOVE.one(conn, person_id, target_id)
+    if left is not None and left.state == "joined":
+        await COUNT_MEMBER.run(conn, target_id, -1)
+    return left is not None
+
+
+async def unfollow_by_uri(conn: Conn, person_id: int, follow_uri: str) -> bool:
+    """End the follow of this person that came under this address."""
+    target_id = await FOLLOWED_BY_URI.value(conn, person_id, follow_uri)
+    return target_id is not None and await unfollow(conn, person_id, target_id)
+
+
+async def put_out(conn: Conn, group: Group, person: Actor) -> None:
+    """A group ends somebody's membership."""
+    if await SET_STATE.run(conn, person.id, group.id, "refused"):
+        await COUNT_MEMBER.run(conn, group.id, -1)
+        await notifications.notify(conn, person.id, "put_out", group_id=group.id)
+
+
+async def has_local_member(conn: Conn, group_id: int) -> bool:
+    """Whether anybody here has joined, or asked to join, this group."""
+    return bool(await HAS_LOCAL_MEMBER.value(conn, group_id))
+
+
+async def end_all(conn: Conn, person_id: int) -> None:
+    """Somebody is gone for good: they leave everything."""
+    for followed in await OF_PERSON.all(conn, person_id):
+        await unfollow(conn, person_id, followed.target_id)
+
+
+async def set_role(conn: Conn, group: Group, person_id: int, role: str) -> None:
+    """Make a member moderator, or a moderator member; one moderator must remain."""
+    await LOCK.run(conn, group.id)
+    if role == "member" and await MODERATOR_COUNT.value(conn, group.id) == 1:
+        raise Refused("last_moderator", "A group needs at least one moderator.")
+    if not await SET_ROLE.run(conn, person_id, group.id, role):
+        raise NotFound("member")
+    if role == "moderator":
+        await notifications.notify(conn, person_id, "made_moderator", group_id=group.id)
+    await groups.announce_change(conn, group.id)
+
+
+async def add_moderator(conn: Conn, person_id: int, group_id: int) -> None:
+    """The first moderator of a new group."""
+    await ASK.one(conn, person_id, group_id, "joined", None)
+    await SET_ROLE.run(conn, person_id, group_id, "moderator")
+    await COUNT_MEMBER.run(conn, group_id, 1)
+
+
+async def one(conn: Conn, person_id: int, target_id: int) -> Membership | None:
+    return await ONE.one(conn, person_id, target_id)
+
+
+async def members(conn: Conn, group_id: int, limit: int = 500) -> list[Member]:
+    return await MEMBERS.all(conn, group_id, limit)
+
+
+async def moderators(conn: Conn, group_id: int) -> list[Member]:
+    return await MODERATORS.all(conn, group_id)
+
+
+async def _spread(conn: Conn, person_id: int, target_id: int, event: str) -> None:
+    args: dict[str, object] = {"person_id": person_id, "target_id": target_id, "event": event}
+    await jobs.enqueue(conn, "spread_membership", args, ordering=f"membership:{person_id}:{target_id}")

@@ -1,0 +1,1 @@
+"""What Folkmoot costs: a neighbourhood of full size, the real processes, and one table (`make bench`)."""

@@ -1,0 +1,116 @@
+"""What JavaScript adds: thanks and replies in place, drafts that survive, the queue by keyboard, colours by choice."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.browser.demo_moot import MODERATOR, RESIDENT
+from tests.browser.pages import ELM, PARKING
+
+PAPER = "getComputedStyle(document.documentElement).backgroundColor"
+LIGHT, DARK = "rgb(251, 250, 246)", "rgb(24, 27, 24)"
+
+
+@pytest.fixture
+async def page(contexts: dict[str, BrowserContext]) -> AsyncIterator[Page]:
+    opened = await contexts[RESIDENT].new_page()
+    yield opened
+    await opened.close()
+
+
+async def stays(page: Page) -> bool:
+    """Whether this is still the document that `page.evaluate("window.here = 1")` marked."""
+    return bool(await page.evaluate("window.here === 1"))
+
+
+async def test_thanks_happen_in_place(page: Page) -> None:
+    await page.goto(ELM)
+    await page.click('main h3 a:text("Street party")')
+    await page.evaluate("window.here = 1")
+    button = page.locator(".tree .thank button[aria-pressed=false]").first
+    form = await button.evaluate("node => '#' + node.form.id")
+    await button.click()
+    await expect(page.locator(f"{form} button")).to_have_attribute("aria-pressed", "true")
+    await page.click(f"{form} button")
+    await expect(page.locator(f"{form} button")).to_have_attribute("aria-pressed", "false")
+    assert await stays(page)
+
+
+async def test_a_reply_is_written_where_it_belongs_and_its_draft_survives(page: Page) -> None:
+    await page.goto(ELM)
+    await page.click(PARKING)
+    thread = page.url
+    await page.evaluate("window.here = 1")
+    article = page.locator('.tree article:has-text("The vests exist")').first
+    await article.locator("a.reply").click()
+    area = article.locator(".reply-form textarea")
+    await expect(area).to_be_focused()
+    assert await stays(page)
+    await area.fill("I can wash the vests first.")
+    await page.reload()
+    await article.locator("a.reply").click()
+    await expect(area).to_have_value("I can wash the vests first.")
+    await article.locator(".reply-form button:text-is('Send reply')").click()
+    await page.wait_for_url(lambda url: "#p" in url)
+    await expect(page.locator(".tree .prose:has-text('I can wash the vests first.')")).to_be_visible()
+    await page.goto(thread)
+    await article.locator("a.reply").click()
+    await expect(area).to_have_value("")
+
+
+async def test_the_queue_by_keyboard(contexts: dict[str, BrowserContext]) -> None:
+    page = await contexts[MODERATOR].new_page()
+    await page.goto("/queue")
+    cases = page.locator("main ol a.title")
+    assert await cases.count() >= 2
+    await page.keyboard.press("j")
+    await expect(cases.nth(0)).to_be_focused()
+    await page.keyboard.press("j")
+    await expect(cases.nth(1)).to_be_focused()
+    await page.keyboard.press("k")
+    await expect(cases.nth(0)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/queue/*")
+    first = page.url
+    await page.keyboard.press("s")
+    await page.wait_for_url(lambda url: url != first)
+    # A letter typed as part of a reason decides nothing.
+    here = page.url
+    await page.locator("#reason").press_sequentially("rbkxs")
+    await expect(page.locator("#reason")).to_have_value("rbkxs")
+    assert page.url == here
+    await page.fill("#reason", "")
+    await page.close()
+
+
+async def test_a_menu_closes_on_escape_and_gives_the_focus_back(page: Page) -> None:
+    await page.goto("/")
+    summary = page.locator("header details.menu summary").first
+    await summary.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("header details.menu").first).to_have_attribute("open", "")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("header details.menu[open]")).to_have_count(0)
+    await expect(summary).to_be_focused()
+
+
+async def test_light_and_dark_follow_the_system_until_somebody_chooses(page: Page) -> None:
+    await page.emulate_media(color_scheme="dark")
+    await page.goto("/settings")
+    assert await page.evaluate(PAPER) == DARK
+    await page.emulate_media(color_scheme="light")
+    assert await page.evaluate(PAPER) == LIGHT
+    await choose(page, "dark")
+    assert await page.evaluate(PAPER) == DARK
+    await page.emulate_media(color_scheme="dark")
+    await choose(page, "light")
+    assert await page.evaluate(PAPER) == LIGHT
+    await choose(page, "system")
+    assert await page.evaluate(PAPER) == DARK
+
+
+async def choose(page: Page, theme: str) -> None:
+    await page.check(f"input[name=theme][value={theme}]")
+    await page.click("main form[action='/settings'] button")
+    await expect(page.locator(".flash")).to_have_text("Saved.")

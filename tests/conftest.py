@@ -1,0 +1,139 @@
+"""What every test may use: a real PostgreSQL, a database of its own, a runtime, and a clock that tests move."""
+
+import datetime as dt
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from argon2 import PasswordHasher
+
+from federation import keys
+from moderation import instances
+from server import clock, setup
+from server.community import passwords
+from server.postgres import Embedded
+from server.runtime import Runtime
+from server.settings import Settings, load
+
+BASE_URL = "http://moot.test"
+
+for _name in [name for name in os.environ if name.startswith("FOLKMOOT_") and name != "FOLKMOOT_TEST_WITHOUT"]:
+    del os.environ[_name]
+
+
+def settings_for(dsn: str, data_dir: Path, **more: str) -> Settings:
+    """Settings of a test's instance; `more` are variables without their FOLKMOOT_."""
+    environ = {
+        "FOLKMOOT_BASE_URL": BASE_URL,
+        "FOLKMOOT_DATABASE_URL": dsn,
+        "FOLKMOOT_DATA_DIR": str(data_dir),
+        "FOLKMOOT_REGISTRATION": "open",
+        "FOLKMOOT_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    return load(environ | {f"FOLKMOOT_{name}": value for name, value in more.items()})
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The DSN of a throw-away PostgreSQL for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="moot-tests-") as folder:
+        # The server's account must reach the folder when the tests run as root.
+        Path(folder).chmod(0o755)
+        with Embedded(Path(folder) / "data", durable=False) as dsn:
+            yield dsn
+
+
+class Databases:
+    """Makes databases from one migrated template: a copy takes some 30 ms."""
+
+    def __init__(self, dsn: str, admin: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self.dsn = dsn
+        self.admin = admin
+        self.count = 0
+
+    def dsn_of(self, name: str) -> str:
+        head, _, query = self.dsn.partition("?")
+        return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+    async def copy(self, template: str = "moot_template") -> str:
+        """A new database; returns its DSN."""
+        self.count += 1
+        name = f"moot_{self.count}"
+        await self.admin.execute(f"create database {name} template {template}")
+        return self.dsn_of(name)
+
+    async def drop(self, dsn: str) -> None:
+        name = dsn.partition("?")[0].rpartition("/")[2]
+        await self.admin.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+async def databases(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
+    admin = await asyncpg.connect(cluster)
+    try:
+        made = Databases(cluster, admin)
+        await admin.execute("create database moot_template")
+        template = made.dsn_of("moot_template")
+        await setup.prepare_database(settings_for(template, tmp_path_factory.mktemp("template")), template)
+        yield made
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def runtime(databases: Databases, tmp_path: Path) -> AsyncIterator[Runtime]:
+    """A process's runtime over a fresh, migrated database."""
+    dsn = await databases.copy()
+    made = await Runtime.open(settings_for(dsn, tmp_path), dsn)
+    yield made
+    await made.close()
+    await databases.drop(dsn)
+
+
+class MovedClock:
+    """Moves the product's clock, in Python and in the database."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    async def advance(self, **by: float) -> None:
+        clock.move_to_offset(clock.offset() + dt.timedelta(**by))
+        setting = f"{clock.offset().total_seconds()} seconds"
+        async with self.runtime.db.read() as conn:
+            database = await conn.fetchval("select current_database()")
+            await conn.execute(f"alter database {database} set folkmoot.clock_offset = '{setting}'")
+        # The pool hands out connections that began before; new ones read the new setting.
+        dsn = self.runtime.settings.database_url
+        await self.runtime.db.reconnect(dsn)
+
+
+@pytest.fixture
+async def moved_clock(runtime: Runtime) -> AsyncIterator[MovedClock]:
+    yield MovedClock(runtime)
+    clock.move_to_offset(dt.timedelta())
+
+
+@pytest.fixture(autouse=True)
+def quick_secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One key pair for all new actors and cheap password hashes: the real ones take half a second each.
+
+    Tests of these themselves are marked `real_secrets`.
+    """
+    if request.node.get_closest_marker("real_secrets"):
+        return
+    monkeypatch.setattr(instances, "SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr(keys, "_make", _one_key_pair)
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+_MADE: list[dict[str, tuple[str, str]]] = []
+_real_make = keys._make
+
+
+async def _one_key_pair() -> dict[str, tuple[str, str]]:
+    if not _MADE:
+        _MADE.append(await _real_make())
+    return _MADE[0]

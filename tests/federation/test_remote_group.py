@@ -1,0 +1,209 @@
+"""A group of another server, read and written to from here."""
+
+import dataclasses
+
+import pytest
+
+from federation import remote
+from server import housekeeping
+from server.community import actors, groups, memberships, posts, votes
+from server.community.groups import Group
+from server.community.memberships import Membership
+from server.community.posts import Draft, Post
+from server.errors import Invalid
+from tests.conftest import MovedClock
+from tests.federation.peer import PUBLIC, Document, Peer
+from tests.federation.street import Street
+
+
+@dataclasses.dataclass
+class Garden:
+    """The group `garden` of the server `there`, which Ana has joined."""
+
+    street: Street
+    there: Peer
+    uri: str
+    group_id: int
+
+    async def group(self) -> Group:
+        async with self.street.runtime.db.read() as conn:
+            group = await groups.BY_ID.one(conn, self.group_id, self.street.ana_id)
+        assert group is not None
+        return group
+
+    async def membership(self) -> Membership:
+        async with self.street.runtime.db.read() as conn:
+            found = await memberships.one(conn, self.street.ana_id, self.group_id)
+        assert found is not None
+        return found
+
+    async def say(self, kind: str, what: object, **more: object) -> int:
+        """The group sends an activity; returns the answer's status."""
+        activity = self.there.activity(kind, self.uri, what, to=[PUBLIC], **more)
+        answer = await self.street.moot.deliver(activity)
+        await self.street.settle()
+        return answer.status
+
+    async def thread(self, author: str, title: str, content: str) -> Document:
+        """Somebody's thread that the group announces."""
+        page = self.there.note(author, content, type="Page", name=title, cc=[self.uri], audience=self.uri)
+        assert await self.say("Announce", self.there.activity("Create", author, page)) == 202
+        return page
+
+    async def write(self, title: str, source: str) -> Post:
+        ana, group = await self.street.actor(self.street.ana_id), await self.group()
+        async with self.street.runtime.db.transaction() as conn:
+            draft = Draft(author=ana, group=group, title=title, source=source)
+            post = await posts.submit_post(conn, self.street.urls, draft)
+        await self.street.settle()
+        return await self.street.post(post.uri)
+
+
+@pytest.fixture
+async def garden(street: Street) -> Garden:
+    there = street.lemmy
+    uri = there.actor("garden", "Group", attributedTo=f"{there.base}/u/garden/moderators")
+    actor = await remote.look_up(street.runtime, f"!garden@{there.host}")
+    made = Garden(street, there, uri, actor.id)
+    group = await made.group()
+    async with street.runtime.db.transaction() as conn:
+        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
+    await street.settle()
+    follow = there.of_type("Follow")[0]
+    assert (await made.membership()).state == "asked"
+    assert await made.say("Accept", follow) == 202
+    street.clear()
+    return made
+
+
+async def test_joining_is_a_follow_that_the_group_accepts(garden: Garden) -> None:
+    assert (await garden.membership()).state == "joined"
+
+
+async def test_only_the_group_itself_answers_our_follow(street: Street, garden: Garden) -> None:
+    membership = await garden.membership()
+    impostor = street.mastodon.actor("impostor", "Group")
+    reject = street.mastodon.activity("Reject", impostor, membership.follow_uri)
+    assert (await street.moot.deliver(reject)).status == 202
+    assert (await garden.membership()).state == "joined"
+
+
+async def test_an_announced_thread_is_read_from_its_own_address(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    post = await street.post(page["id"])
+    assert (post.state, post.title, post.group_id) == ("published", "Seeds", garden.group_id)
+    assert page["id"].removeprefix(garden.there.base) in garden.there.fetched
+
+
+async def test_what_the_group_says_of_a_post_is_not_believed_against_its_author(street: Street, garden: Garden) -> None:
+    page = garden.there.note(street.lena, "<p>True</p>", type="Page", name="Seeds", cc=[garden.uri])
+    forged = page | {"content": "<p>Forged</p>"}
+    await garden.say("Announce", garden.there.activity("Create", street.lena, forged))
+    assert (await street.post(page["id"])).html == "<p>True</p>"
+
+
+async def test_a_boost_by_id_alone_is_enough(street: Street, garden: Garden) -> None:
+    page = garden.there.note(street.lena, "<p>Who swaps seeds?</p>", type="Page", name="Seeds", cc=[garden.uri])
+    assert await garden.say("Announce", page["id"]) == 202
+    assert (await street.post(page["id"])).state == "published"
+
+
+async def test_a_group_that_nobody_here_joined_adds_nothing(street: Street) -> None:
+    group = street.lemmy.actor("strangers", "Group")
+    page = street.lemmy.note(street.lena, "<p>Spam</p>", type="Page", name="Spam", cc=[group])
+    activity = street.lemmy.activity("Announce", group, page["id"])
+    assert (await street.moot.deliver(activity)).status == 202
+    await street.settle()
+    assert await street.count_posts() == 0
+
+
+async def test_our_post_waits_until_the_group_announces_it(street: Street, garden: Garden) -> None:
+    post = await garden.write("Seeds", "Who swaps **seeds**?")
+    assert (post.state, post.announced_at) == ("published", None)
+    create = garden.there.of_type("Create")[0]
+    assert (create["object"]["id"], create["object"]["type"]) == (post.uri, "Article")
+    # The group's server reads it before it announces it.
+    assert (await street.moot.get(post.uri)).status == 200
+    assert await garden.say("Announce", create) == 202
+    assert (await street.post(post.uri)).announced_at is not None
+
+
+async def test_a_post_that_breaks_our_rules_never_reaches_the_group(street: Street, garden: Garden) -> None:
+    async with street.runtime.db.transaction() as conn:
+        await conn.execute("update rules set group_id = null")
+        await conn.execute("update checks set group_id = null")
+    post = await garden.write("Evening", "Come to the casino")
+    assert post.state == "held"
+    assert garden.there.inbox == []
+    assert (await street.moot.get(post.uri)).status == 404
+
+
+async def test_our_thank_goes_to_the_group(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    street.clear()
+    ana = await street.actor(street.ana_id)
+    async with street.runtime.db.transaction() as conn:
+        await votes.thank(conn, ana, await posts.by_id(conn, (await street.post(page["id"])).id))
+    await street.settle()
+    assert garden.there.types() == ["Like"]
+
+
+async def test_votes_that_the_group_announces_are_counted_there(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    voter = garden.there.actor("victor")
+    like = garden.there.activity("Like", voter, page["id"])
+    # PieFed sends them in lists.
+    assert await garden.say("Announce", [like, like]) == 202
+    assert (await street.post(page["id"])).thank_count == 1
+    assert await garden.say("Announce", garden.there.activity("Undo", voter, like)) == 202
+    assert (await street.post(page["id"])).thank_count == 0
+
+
+async def test_the_group_removes_and_restores_what_stands_in_it(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Buy seeds</p>")
+    moderator = garden.there.actor("moderator")
+    delete = garden.there.activity("Delete", moderator, page["id"], summary="No advertising")
+    assert await garden.say("Announce", delete) == 202
+    assert (await street.post(page["id"])).state == "removed"
+    assert await garden.say("Announce", garden.there.activity("Undo", moderator, delete)) == 202
+    assert (await street.post(page["id"])).state == "published"
+
+
+async def test_a_group_removes_nothing_from_another_group(street: Street, garden: Garden) -> None:
+    thread = await street.write("The crossing", "Where?")
+    moderator = garden.there.actor("moderator")
+    delete = garden.there.activity("Delete", moderator, thread.uri)
+    assert await garden.say("Announce", delete) == 202
+    assert await garden.say("Undo", {"type": "Announce", "object": thread.uri, "actor": garden.uri}) == 202
+    assert (await street.post(thread.uri)).state == "published"
+
+
+async def test_an_edit_that_the_group_announces_is_read_from_its_own_address(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    page["content"] = "<p>Who gives seeds away?</p>"
+    assert await garden.say("Announce", garden.there.activity("Update", street.lena, page)) == 202
+    assert (await street.post(page["id"])).html == "<p>Who gives seeds away?</p>"
+
+
+@pytest.mark.parametrize("typed", ["elm_street@moot.test", "http://moot.test/ap/groups/elm_street", "nonsense", ""])
+async def test_a_look_up_says_what_is_wrong_with_an_address(street: Street, typed: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await remote.look_up(street.runtime, typed)
+    assert "address" in refused.value.fields
+
+
+async def test_a_look_up_of_nothing_says_so(street: Street) -> None:
+    with pytest.raises(Invalid):
+        await remote.look_up(street.runtime, f"!nobody@{street.lemmy.host}")
+
+
+async def test_an_author_is_told_once_that_a_group_did_not_take_a_post_up(
+    street: Street, garden: Garden, moved_clock: MovedClock
+) -> None:
+    await garden.write("Seeds", "Who swaps seeds?")
+    await moved_clock.advance(days=8)
+    for _ in range(2):
+        await housekeeping.tidy(street.runtime)
+    async with street.runtime.db.read() as conn:
+        told = await conn.fetch("select account_id from notifications where kind = 'not_taken'")
+    assert [row["account_id"] for row in told] == [street.ana_id]

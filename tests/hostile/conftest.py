@@ -1,0 +1,62 @@
+"""What hostile tests share: Elm Street with honest readers, and a group elsewhere that lies."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+
+from federation import remote
+from server.community import actors, groups, memberships
+from server.runtime import Runtime
+from tests.federation.peer import PUBLIC, Document, Peer, peer
+from tests.federation.street import Street
+from web.app import create_app
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> Starlette:
+    return create_app(runtime)
+
+
+@pytest.fixture
+async def street(runtime: Runtime) -> AsyncIterator[Street]:
+    async with peer("127.0.0.5", "lemmy") as lemmy, peer("127.0.0.6", "mastodon") as mastodon:
+        made = Street(runtime, lemmy, mastodon)
+        await made.open()
+        yield made
+
+
+@dataclasses.dataclass
+class Liar:
+    """The group `liars` of the server `there`, which Ana has joined: it announces whatever it likes."""
+
+    street: Street
+    there: Peer
+    uri: str
+    group_id: int
+
+    async def announce(self, what: object) -> None:
+        activity = self.there.activity("Announce", self.uri, what, to=[PUBLIC])
+        assert (await self.street.moot.deliver(activity)).status == 202
+        await self.street.settle()
+
+    def claim(self, kind: str, actor: str, what: object, **more: object) -> Document:
+        """What somebody on another server is said to have done."""
+        return self.there.activity(kind, actor, what, **more)
+
+
+@pytest.fixture
+async def liar(street: Street) -> AsyncIterator[Liar]:
+    async with peer("127.0.0.7", "lemmy") as there:
+        uri = there.actor("liars", "Group")
+        actor = await remote.look_up(street.runtime, f"!liars@{there.host}")
+        async with street.runtime.db.transaction() as conn:
+            group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
+            assert group is not None
+            await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
+        await street.settle()
+        accept = there.activity("Accept", uri, there.of_type("Follow")[0])
+        assert (await street.moot.deliver(accept)).status == 202
+        await street.settle()
+        yield Liar(street, there, uri, actor.id)

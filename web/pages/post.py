@@ -1,0 +1,257 @@
+"""What people do with one post: thank, edit, read its earlier versions, delete, report."""
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from moderation import reports
+from server import limits, text, urls
+from server.community import access, posts, revisions, timelines, votes
+from server.community.posts import Post
+from server.community.timelines import ThreadHead
+from server.errors import Invalid, NotFound, Refused, TooMany
+from server.ids import parse_id
+from web import describe, forms, present
+from web.pages.group import rules_group
+from web.pages.thread import group_of, moderates_here, post_id_of
+from web.pages.write import ThreadTyped, check_written, preview_of
+from web.routing import get, post
+from web.views.residents import (
+    ConfirmActionPage,
+    EditPage,
+    HistoryPage,
+    Preview,
+    ReportPage,
+    RevisionView,
+)
+from web.visit import Visit
+
+
+def page_of(found: Post | ThreadHead) -> str:
+    return urls.post_page(found.root_id, found.id)
+
+
+def is_thread(found: ThreadHead) -> bool:
+    return found.root_id == found.id
+
+
+async def thank(visit: Visit) -> Response:
+    """Give a thank, or take it back; a second click on the same button changes nothing."""
+    typed = await forms.fields_of(visit.request)
+    access.check_signed_in(visit.viewer)
+    async with visit.change() as conn:
+        found, group = await access.access_post(conn, visit.viewer, post_id_of(visit))
+        access.check_may_vote(found, group)
+        me = await visit.me(conn)
+        if typed.get("thank") == "0":
+            await votes.take_back(conn, me, found)
+        else:
+            await votes.thank(conn, me, found)
+    return visit.go(page_of(found))
+
+
+async def edit_page(visit: Visit) -> Response:
+    return await _show_edit(visit, None)
+
+
+async def _show_edit(
+    visit: Visit,
+    typed: Mapping[str, str] | None,
+    errors: Mapping[str, str] | None = None,
+    *,
+    problem: str = "",
+    preview: Preview | None = None,
+    status: int = 200,
+) -> Response:
+    access.check_signed_in(visit.viewer)
+    async with visit.read() as conn:
+        found = await timelines.thread_head(conn, visit.viewer, post_id_of(visit))
+        _check_own(visit, found)
+        latest = await revisions.latest(conn, found.id)
+        glance = await visit.look_beside(conn, found.group_id if found.group_host is None else None)
+    said = {name: visit.say(wrong) for name, wrong in (errors or {}).items()}
+    shown = typed or {"title": latest.title or "", "text": latest.source, "link": latest.link or ""}
+    page = EditPage(
+        group=group_of(found),
+        rules=describe.rules(glance),
+        action=f"/t/{found.id}/edit",
+        cancel_url=page_of(found),
+        text=forms.field(shown, "text", said),
+        title=forms.field(shown, "title", said) if is_thread(found) else None,
+        link=forms.field(shown, "link", said) if is_thread(found) else None,
+        problem=visit.say(problem) if problem else "",
+        preview=preview,
+    )
+    return await visit.show(page, status)
+
+
+def _check_own(visit: Visit, found: Post | ThreadHead) -> None:
+    """Only the author edits and deletes; for everybody else these pages do not exist."""
+    if found.author_id != visit.viewer.account_id:
+        raise NotFound("post")
+    if found.state in ("removed", "deleted"):
+        raise Refused("gone", "This post was taken away, so it cannot be changed any more.")
+
+
+async def edit(visit: Visit) -> Response:
+    typed = await forms.fields_of(visit.request)
+    access.check_signed_in(visit.viewer)
+    try:
+        form = forms.decode(ThreadTyped, typed)
+        is_reply = "title" not in typed
+        if is_reply:
+            written = check_written(ThreadTyped(form.idempotency_key, form.preview, "-", form.text))
+            text.check_text("text", form.text, at_least=1, at_most=text.MAX_SOURCE)
+        else:
+            written = check_written(form)
+        if written.preview:
+            shown = preview_of("" if is_reply else written.title, written.source, written.link)
+            return await _show_edit(visit, typed, preview=shown)
+        await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
+        async with visit.change() as conn:
+            found, _ = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
+            _check_own(visit, found)
+            number = await revisions.submit_edit(
+                conn,
+                found.id,
+                title=written.title if found.is_thread else None,
+                link=written.link if found.is_thread else None,
+                source=written.source,
+                idempotency_key=written.idempotency_key or None,
+            )
+    except Invalid as invalid:
+        return await _show_edit(visit, typed, invalid.fields, status=422)
+    except TooMany as refusal:
+        return await _show_edit(visit, typed, problem=refusal.message, status=429)
+    return visit.go(page_of(found), "Your change is being checked." if number else "")
+
+
+async def history_page(visit: Visit) -> Response:
+    """All versions that the reader may see: published ones, and to the author and moderators also the others."""
+    async with visit.read() as conn:
+        found = await timelines.thread_head(conn, visit.viewer, post_id_of(visit))
+        versions = await revisions.history(conn, found.id)
+    insider = found.author_id == visit.viewer.account_id or moderates_here(visit, found)
+    if not insider and found.state != "published":
+        raise NotFound("post")
+    seen = [version for version in versions if insider or version.state == "published"]
+    in_group = visit.say("A reply in %(group)s") % {"group": group_of(found).title}
+    page = HistoryPage(
+        title=(found.title or visit.say("Without a title")) if is_thread(found) else in_group,
+        url=page_of(found),
+        author=present.person_view(found.author_id, found.author_name, found.author_host, found.author_title),
+        revisions=[
+            RevisionView(
+                number=version.number,
+                time=visit.time(version.created_at),
+                state=version.state,  # type: ignore[arg-type]  # by the schema
+                parts=present.changes(before, _words(version)),
+                title=version.title or "",
+            )
+            for version, before in zip(seen, [*map(_words, seen[1:]), ""], strict=True)
+        ],
+    )
+    return await visit.show(page)
+
+
+def _words(version: revisions.Revision) -> str:
+    """A version's text as its author typed it; of other servers, where only HTML arrives, its words."""
+    return version.source or text.plain(version.html)
+
+
+async def delete_page(visit: Visit) -> Response:
+    access.check_signed_in(visit.viewer)
+    async with visit.read() as conn:
+        found = await timelines.thread_head(conn, visit.viewer, post_id_of(visit))
+    if found.author_id != visit.viewer.account_id:
+        raise NotFound("post")
+    page = ConfirmActionPage(
+        heading=visit.say("Delete this thread?") if is_thread(found) else visit.say("Delete this reply?"),
+        explanation=visit.say(
+            "It disappears here at once, and the other servers are asked to delete their copies. The replies stay. "
+            "After 30 days the text is wiped here too."
+        ),
+        action=f"/t/{found.id}/delete",
+        button=visit.say("Delete"),
+        cancel_url=page_of(found),
+        excerpt=found.excerpt,
+    )
+    return await visit.show(page)
+
+
+async def delete(visit: Visit) -> Response:
+    await forms.fields_of(visit.request)
+    access.check_signed_in(visit.viewer)
+    async with visit.change() as conn:
+        found, group = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
+        await posts.delete_post(conn, found)
+    thread_stays = not found.is_thread and found.root_id is not None
+    return visit.go(urls.thread_page(found.root_id or 0) if thread_stays else f"/g/{group.handle}", "Deleted.")
+
+
+async def report_page(visit: Visit) -> Response:
+    return await _show_report(visit, {})
+
+
+async def _show_report(
+    visit: Visit, typed: Mapping[str, str], errors: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    access.check_signed_in(visit.viewer)
+    async with visit.read() as conn:
+        found = await timelines.thread_head(conn, visit.viewer, post_id_of(visit))
+        if found.state != "published" or found.author_id == visit.viewer.account_id:
+            raise NotFound("post")
+        group = await access.access_group_by_id(conn, visit.viewer, found.group_id)
+        glance = await visit.look_beside(conn, rules_group(group))
+    said = {name: visit.say(wrong) for name, wrong in (errors or {}).items()}
+    page = ReportPage(
+        group=describe.group_view(visit, group),
+        rules=[*describe.rules(glance), *describe.place_rules(visit, glance)],
+        author=present.person_view(found.author_id, found.author_name, found.author_host, found.author_title),
+        excerpt=found.excerpt,
+        post_url=page_of(found),
+        action=f"/t/{found.id}/report",
+        rule=forms.field(typed, "rule", said),
+        comment=forms.field(typed, "comment", said),
+        answers_within=group.answers_within,
+    )
+    return await visit.show(page, status)
+
+
+class ReportTyped(forms.Form, frozen=True):
+    rule: str = ""
+    comment: str = ""
+
+
+async def report(visit: Visit) -> Response:
+    typed = await forms.fields_of(visit.request)
+    account_id = access.check_signed_in(visit.viewer)
+    try:
+        form = forms.decode(ReportTyped, typed)
+        await visit.count_hit("report", str(account_id), limits.REPORT)
+        found = await _file(visit, form)
+    except Invalid as invalid:
+        return await _show_report(visit, typed, invalid.fields, 422)
+    except TooMany as refusal:
+        return await _show_report(visit, typed, {"comment": refusal.message}, 429)
+    return visit.go(page_of(found), "Thank you. The moderators will read your report.")
+
+
+async def _file(visit: Visit, form: ReportTyped) -> Post:
+    async with visit.change() as conn:
+        found, group = await access.access_post(conn, visit.viewer, post_id_of(visit))
+        await reports.file_report(conn, await visit.me(conn), found, group, parse_id(form.rule), form.comment)
+        return found
+
+
+ROUTES: list[Route] = [
+    post("/t/{post_id}/thank", thank, limits.WRITE),
+    get("/t/{post_id}/edit", edit_page),
+    post("/t/{post_id}/edit", edit, None),
+    get("/t/{post_id}/history", history_page),
+    get("/t/{post_id}/delete", delete_page),
+    post("/t/{post_id}/delete", delete, limits.WRITE),
+    get("/t/{post_id}/report", report_page),
+    post("/t/{post_id}/report", report, None),
+]

@@ -1,0 +1,222 @@
+"""A thread: its first post, its replies as a tree, and a reply written in place."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from moderation import cases
+from moderation.cases import HeldFor
+from server import clock, limits, text, urls
+from server.community import access, notifications, posts, timelines
+from server.community.timelines import Reply, ThreadHead
+from server.db import Conn
+from server.errors import Invalid, NotFound, TooMany
+from server.ids import parse_id
+from web import describe, forms, present, problems
+from web.negotiation import wants_activity
+from web.routing import get, post
+from web.views.parts import Field, GroupView, Pager, PostView, RuleView
+from web.views.residents import ReplyForm, ThreadPage
+from web.visit import Visit
+
+PATH = re.compile(r"[0-9a-f]{16,1600}")
+
+
+class ReplyTyped(forms.Form, frozen=True):
+    to: str = ""
+    text: str = ""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A reply that was begun: to which post, what was typed, how it will look."""
+
+    to: str = ""
+    typed: Field = Field()
+    preview: Markup | None = None
+
+
+def post_id_of(visit: Visit) -> int:
+    """The post that the address names; NotFound for what is no id."""
+    post_id = parse_id(visit.request.path_params["post_id"])
+    if post_id is None:
+        raise NotFound("post")
+    return post_id
+
+
+async def thread_page(visit: Visit) -> Response:
+    post_id = post_id_of(visit)
+    if wants_activity(visit.request):
+        return RedirectResponse(visit.urls.post(post_id), 302, {"Vary": "Accept"})
+    return await show_thread(visit, post_id, Begun(visit.request.query_params.get("reply", "")))
+
+
+async def show_thread(visit: Visit, post_id: int, begun: Begun, status: int = 200) -> Response:
+    """The page of a thread; a lone reply's address leads to its place in the thread."""
+    viewer = visit.viewer
+    after = visit.request.query_params.get("after", "")
+    after = after if PATH.fullmatch(after) else ""
+    async with visit.read() as conn:
+        head = await timelines.thread_head(conn, viewer, post_id)
+        if head.root_id is not None and head.root_id != post_id:
+            return RedirectResponse(await _place(conn, head.root_id, post_id), 302)
+        moderates = moderates_here(visit, head)
+        replies = await timelines.replies(
+            conn, viewer, post_id, moderates=moderates, after=after, limit=timelines.REPLIES_PAGE + 1
+        )
+        shown, more = replies[: timelines.REPLIES_PAGE], replies[timelines.REPLIES_PAGE :]
+        held = await cases.held_for(conn, waiting) if (waiting := _held(head, shown)) else []
+        await visit.look_beside(conn, head.group_id if head.group_host is None else None)
+    # The tree is built parents first, and what waits may answer any of the others.
+    in_order = [reply for reply in shown if reply.path] + [reply for reply in shown if not reply.path]
+    page = _thread_page(visit, head, in_order, moderates, begun, held)
+    here = urls.thread_page(post_id)
+    pager = Pager(newer=here if after else None, older=f"{here}?after={shown[-1].path}" if more else None)
+    if begun.typed.error and page.reply is None and page.reply_in_place is None:
+        # The thread was closed meanwhile: its page has no form left in which the text could stand.
+        return await problems.plain(visit, status, begun.typed.error, kept=begun.typed.value)
+    answer = await visit.show(_with_pager(page, pager), status)
+    if viewer.account_id is not None and head.news:
+        # Whoever reads the thread has read its news; a GET changes nothing else.
+        async with visit.change() as conn:
+            await notifications.mark_thread_read(conn, viewer.account_id, post_id)
+    return answer
+
+
+def _held(head: ThreadHead, replies: Sequence[Reply]) -> list[int]:
+    """What waits for a moderator on this page; readers whom it does not concern are shown none of it."""
+    held = [head.id] if head.state == "held" else []
+    return held + [reply.id for reply in replies if reply.state == "held"]
+
+
+def _with_rules(view: PostView, held: Sequence[HeldFor]) -> PostView:
+    found = tuple(RuleView("", rule.number, rule.title) for rule in held if str(rule.post_id) == view.id)
+    return msgspec.structs.replace(view, held_for=found) if found else view
+
+
+async def _place(conn: Conn, root_id: int, reply_id: int) -> str:
+    """Where a reply stands in its thread, which may be several pages long."""
+    behind = await timelines.page_of_reply(conn, reply_id)
+    return f"/t/{root_id}?after={behind}#p{reply_id}" if behind else urls.post_page(root_id, reply_id)
+
+
+def moderates_here(visit: Visit, head: ThreadHead) -> bool:
+    return visit.viewer.admin or (head.role == "moderator" and head.membership == "joined" and head.group_host is None)
+
+
+def _with_pager(page: ThreadPage, pager: Pager) -> ThreadPage:
+    return page if pager == Pager() else msgspec.structs.replace(page, pager=pager)
+
+
+def why_not_reply(visit: Visit, head: ThreadHead) -> str:
+    """Why the reader cannot reply, or nothing: the rules of `access.check_may_post`, on what this page has read."""
+    if not visit.viewer.signed_in:
+        return visit.say("Log in to reply.")
+    if head.state != "published":
+        return visit.say("You can reply once this thread is published.") if head.state in ("submitted", "held") else ""
+    if head.banned_until is not None and head.banned_until > clock.now():
+        return visit.say("You cannot write in this group at the moment.")
+    if head.locked and head.role != "moderator":
+        return visit.say("This thread is closed. Nobody can reply any more.")
+    if head.posting == "members" and head.membership != "joined":
+        return visit.say("Only members write in this group. You can join it.")
+    return ""
+
+
+def _thread_page(
+    visit: Visit, head: ThreadHead, replies: list[Reply], moderates: bool, begun: Begun, held: Sequence[HeldFor]
+) -> ThreadPage:
+    why_not = why_not_reply(visit, head)
+    may_reply = not why_not and head.state == "published"
+    views = [describe.reply_view(visit, reply, head, may_reply, moderates) for reply in replies]
+    if held:
+        views = [_with_rules(view, held) for view in views]
+    children = describe.tree(views, replies, head.id)
+    top = _with_rules(describe.head_view(visit, head, may_reply, moderates), held)
+    top = msgspec.structs.replace(top, children=children, descendants=len(views))
+    answered = next((view for view in views if view.id == begun.to), None)
+    glance = visit.glance
+    assert glance is not None
+    return ThreadPage(
+        group=group_of(head),
+        post=top,
+        title=head.title or visit.say("Without a title"),
+        rules=describe.rules(glance),
+        reply_count=head.reply_count,
+        excerpt=head.excerpt,
+        link=head.link,
+        link_host=describe.link_host(head.link),
+        locked=head.locked,
+        reply=_reply_form(head, top, Begun() if answered else begun) if may_reply else None,
+        reply_in_place=_reply_form(head, answered, begun) if may_reply and answered else None,
+        why_not=why_not,
+        rules_url=f"{urls.group_page(head.group_name)}/rules" if head.group_host is None else "/rules",
+        moderators=describe.moderators(glance),
+    )
+
+
+def group_of(head: ThreadHead) -> GroupView:
+    """A thread's group, as far as its head tells."""
+    title = head.group_title or head.group_name
+    page = urls.group_page(head.group_name, head.group_host)
+    return GroupView(
+        head.group_name, title, "", "", page, present.initials(title), present.tint(head.group_id), head.group_host
+    )
+
+
+def _reply_form(head: ThreadHead, answered: PostView, begun: Begun) -> ReplyForm:
+    return ReplyForm(answered.id, answered.author.name, f"/t/{head.id}/reply", begun.typed, begun.preview)
+
+
+async def reply(visit: Visit) -> Response:
+    """A reply to the thread or to one of its replies; screened before anybody else sees it."""
+    typed = await forms.fields_of(visit.request)
+    root_id = post_id_of(visit)
+    access.check_signed_in(visit.viewer)
+    try:
+        form = forms.decode(ReplyTyped, typed)
+        source = text.check_text("text", form.text, at_least=1, at_most=text.MAX_SOURCE)
+        if form.preview:
+            preview = describe.safe(text.render_markdown(source))
+            return await show_thread(visit, root_id, Begun(form.to, Field(source), preview))
+        await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
+        written = await _submit(visit, root_id, form, source)
+    except Invalid as invalid:
+        return await _again(visit, root_id, typed, " ".join(map(visit.say, invalid.fields.values())), 422)
+    except TooMany as refusal:
+        return await _again(visit, root_id, typed, visit.say(refusal.message), 429)
+    return visit.go(urls.post_page(written.root_id, written.id))
+
+
+async def _again(visit: Visit, root_id: int, typed: Mapping[str, str], problem: str, status: int) -> Response:
+    """The thread once more, with what was typed and what is wrong with it."""
+    shown = Field(typed.get("text", ""), problem)
+    return await show_thread(visit, root_id, Begun(typed.get("to", ""), shown), status)
+
+
+async def _submit(visit: Visit, root_id: int, form: ReplyTyped, source: str) -> posts.Post:
+    parent_id = parse_id(form.to) if form.to else root_id
+    if parent_id is None:
+        raise NotFound("post")
+    async with visit.change() as conn:
+        root, group = await access.access_post(conn, visit.viewer, root_id)
+        parent = root if parent_id == root_id else (await access.access_post(conn, visit.viewer, parent_id))[0]
+        # Somebody else's thread as `to` would put the reply where its form never stood.
+        if parent.root_id != root.id:
+            raise NotFound("post")
+        access.check_may_post(group, parent)
+        access.check_unlocked(root, group)
+        draft = posts.Draft(
+            author=await visit.me(conn), group=group, parent=parent, source=source, language=group.language,
+            idempotency_key=form.idempotency_key or None,
+        )  # fmt: skip
+        return await posts.submit_post(conn, visit.urls, draft)
+
+
+ROUTES: list[Route] = [
+    get("/t/{post_id}", thread_page),
+    post("/t/{post_id}/reply", reply, None),
+]

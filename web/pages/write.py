@@ -1,0 +1,154 @@
+"""A new thread, with the group's rules beside the form."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server import limits, text, urls
+from server.community import access, posts
+from server.community.groups import Group
+from server.db import Conn
+from server.errors import Invalid, Refused, TooMany
+from server.messages import Message
+from web import describe, forms
+from web.pages.group import handle_of, rules_group
+from web.routing import get, post
+from web.views.residents import Preview, WritePage
+from web.visit import Visit
+
+MAX_LINK = 2048
+BARE_ADDRESS = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63}){1,10}([/?#]|\Z)")
+
+
+class ThreadTyped(forms.Form, frozen=True):
+    title: str = ""
+    text: str = ""
+    link: str = ""
+
+
+class Written(forms.Form, frozen=True):
+    """A thread's fields after all checks."""
+
+    title: str = ""
+    source: str = ""
+    link: str | None = None
+
+
+def check_written(form: ThreadTyped) -> Written:
+    """The fields as they will be stored; raises Invalid with all that does not fit at once."""
+    wrong: dict[str, str] = {}
+    title = source = ""
+    link: str | None = None
+    try:
+        title = text.one_line(text.check_text("title", form.title, at_least=1, at_most=text.MAX_TITLE), text.MAX_TITLE)
+        if not title:
+            wrong["title"] = Message("Please write something here.")
+    except Invalid as invalid:
+        wrong |= invalid.fields
+    try:
+        source = text.check_text("text", form.text, at_most=text.MAX_SOURCE)
+    except Invalid as invalid:
+        wrong |= invalid.fields
+    try:
+        link = check_link(form.link)
+    except Invalid as invalid:
+        wrong |= invalid.fields
+    if not wrong and not source and not link:
+        wrong["text"] = Message("Please write something here, or give a link.")
+    if wrong:
+        raise Invalid(wrong)
+    return Written(form.idempotency_key, form.preview, title, source, link)
+
+
+def check_link(typed: str) -> str | None:
+    """An address of the web, or None for an empty field; raises Invalid for `link`."""
+    link = typed.strip()
+    if not link:
+        return None
+    problem = Invalid({"link": "Please give the address of a page, such as https://bakery.example/bread."})
+    # People type addresses as shops print them.
+    if BARE_ADDRESS.match(link):
+        link = f"https://{link}"
+    if len(link) > MAX_LINK or re.search(r"[\s<>\"\\\x00-\x1f]", link) or not text.storable(link):
+        raise problem
+    try:
+        parts = urlsplit(link)
+        host = parts.hostname
+    except ValueError:
+        raise problem from None
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise problem
+    return link
+
+
+async def write_page(visit: Visit) -> Response:
+    return await _show(visit, {})
+
+
+async def _show(
+    visit: Visit, typed: Mapping[str, str], errors: Mapping[str, str] | None = None, *, problem: str = "",
+    preview: Preview | None = None, status: int = 200,
+) -> Response:  # fmt: skip
+    access.check_signed_in(visit.viewer)
+    name, host = handle_of(visit)
+    async with visit.read() as conn:
+        group = await access.access_group(conn, visit.viewer, name, host)
+        if not typed:
+            access.check_may_post(group, None)
+        glance = await visit.look_beside(conn, rules_group(group))
+    said = {field: visit.say(wrong) for field, wrong in (errors or {}).items()}
+    page = WritePage(
+        group=describe.group_view(visit, group),
+        rules=describe.rules(glance),
+        action=f"/g/{group.handle}/write",
+        title=forms.field(typed, "title", said),
+        text=forms.field(typed, "text", said),
+        link=forms.field(typed, "link", said),
+        problem=problem,
+        preview=preview,
+        members_only=group.posting == "members",
+        answers_within=group.answers_within,
+    )
+    return await visit.show(page, status)
+
+
+def preview_of(title: str, source: str, link: str | None) -> Preview:
+    return Preview(title, describe.safe(text.render_markdown(source)), link or "", describe.link_host(link) or "")
+
+
+async def write(visit: Visit) -> Response:
+    typed = await forms.fields_of(visit.request)
+    access.check_signed_in(visit.viewer)
+    name, host = handle_of(visit)
+    try:
+        written = check_written(forms.decode(ThreadTyped, typed))
+        if written.preview:
+            return await _show(visit, typed, preview=preview_of(written.title, written.source, written.link))
+        await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
+        async with visit.change() as conn:
+            group = await access.access_group(conn, visit.viewer, name, host)
+            access.check_may_post(group, None)
+            submitted = await posts.submit_post(conn, visit.urls, await _draft(visit, conn, group, written))
+    except Invalid as invalid:
+        return await _show(visit, typed, invalid.fields, status=422)
+    except TooMany as refusal:
+        return await _show(visit, typed, problem=visit.say(refusal.message), status=429)
+    except Refused as refusal:
+        return await _show(visit, typed, problem=visit.say(refusal.message), status=403)
+    return visit.go(urls.thread_page(submitted.id))
+
+
+async def _draft(visit: Visit, conn: Conn, group: Group, written: Written) -> posts.Draft:
+    return posts.Draft(
+        author=await visit.me(conn), group=group, title=written.title, link=written.link, source=written.source,
+        language=group.language, idempotency_key=written.idempotency_key or None,
+    )  # fmt: skip
+
+
+ROUTES: list[Route] = [
+    get("/g/{handle}/write", write_page),
+    post("/g/{handle}/write", write, None),
+]

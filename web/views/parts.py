@@ -1,0 +1,221 @@
+"""The values that several pages share, and the frame around every page."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from markupsafe import Markup
+from msgspec import Struct
+
+PostState = Literal["submitted", "held", "published", "refused", "removed", "deleted"]
+JoinMode = Literal["open", "ask", "invite"]
+Theme = Literal["system", "light", "dark"]
+NoteKind = Literal[
+    "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
+    "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
+    "parent_refused", "made_moderator", "removed_elsewhere", "put_out",
+    "other",
+]  # fmt: skip
+Verb = Literal["release", "refuse", "keep", "remove", "restore"]
+
+
+class TimeView(Struct, frozen=True):
+    """One moment: `iso` for machines, `text` as "10 minutes ago", `exact` for the tooltip."""
+
+    iso: str
+    text: str
+    exact: str
+
+
+class PersonView(Struct, frozen=True):
+    """A person; `host` is None for ours, `handle` is `@ana` or `@ana@lemmy.example`, `tint` is 0 to 7."""
+
+    name: str
+    handle: str
+    initials: str
+    tint: int
+    url: str
+    host: str | None = None
+
+
+class GroupRef(Struct, frozen=True):
+    """Enough of a group to name it and link to it."""
+
+    title: str
+    url: str
+    host: str | None = None
+
+
+class GroupView(Struct, frozen=True):
+    """A group as lists and its own head show it; `membership` is the reader's own state."""
+
+    name: str
+    title: str
+    place: str
+    tagline: str
+    url: str
+    initials: str
+    tint: int
+    host: str | None = None
+    member_count: int = 0
+    thread_count: int = 0
+    join_mode: JoinMode = "open"
+    membership: Literal["none", "asked", "joined", "refused", "banned"] = "none"
+    moderator: bool = False
+    active: TimeView | None = None
+
+    @property
+    def join_url(self) -> str:
+        return f"{self.url}/join"
+
+    @property
+    def leave_url(self) -> str:
+        return f"{self.url}/leave"
+
+
+class RuleView(Struct, frozen=True):
+    """One numbered rule; `html` is its text, already safe; `id` is what forms send."""
+
+    id: str
+    number: int
+    title: str
+    html: Markup = Markup("")
+    version: int = 1
+    changed: TimeView | None = None
+
+
+class Answered(Struct, frozen=True):
+    """The post that a deep reply answers, named where indentation no longer shows it."""
+
+    name: str
+    permalink: str
+
+
+class PostView(Struct, frozen=True):
+    """A thread's first post or a reply. An address that is None stands for what this reader may not do."""
+
+    id: str
+    author: PersonView
+    html: Markup
+    time: TimeView
+    permalink: str
+    state: PostState = "published"
+    language: str = ""
+    waiting_for: str | None = None
+    edited: TimeView | None = None
+    history_url: str | None = None
+    thank_count: int = 0
+    thanked_by_me: bool = False
+    thank_url: str | None = None
+    reply_url: str | None = None
+    report_url: str | None = None
+    edit_url: str | None = None
+    delete_url: str | None = None
+    remove_url: str | None = None
+    decision_url: str | None = None
+    held_for: Sequence[RuleView] = ()
+    from_host: str | None = None
+    original_url: str | None = None
+    by_moderator: bool = False
+    depth: int = 0
+    answers: Answered | None = None
+    descendants: int = 0
+    children: tuple["PostView", ...] = ()
+
+
+class ThreadRow(Struct, frozen=True):
+    """One line of a list of threads; `group` is None on the group's own page."""
+
+    title: str
+    url: str
+    author: PersonView
+    time: TimeView
+    group: GroupRef | None = None
+    excerpt: str = ""
+    reply_count: int = 0
+    thank_count: int = 0
+    link_host: str | None = None
+    state: PostState = "published"
+    waiting_for: str | None = None
+    unread: bool = False
+    pinned: bool = False
+    locked: bool = False
+
+
+class Pager(Struct, frozen=True):
+    """Addresses of the neighbouring pages of a list."""
+
+    newer: str | None = None
+    older: str | None = None
+
+
+class Field(Struct, frozen=True):
+    """What was typed into one form field and, after a refusal, one sentence on what is wrong with it."""
+
+    value: str = ""
+    error: str = ""
+
+
+class Choice(Struct, frozen=True):
+    """One option of a select or radio group."""
+
+    value: str
+    label: str
+    chosen: bool = False
+
+
+class Tab(Struct, frozen=True):
+    """One of several views of the same list."""
+
+    label: str
+    url: str
+    current: bool = False
+
+
+class Flash(Struct, frozen=True):
+    """One sentence about what just happened, shown once."""
+
+    text: str
+    kind: Literal["good", "bad"] = "good"
+
+
+class NoteView(Struct, frozen=True):
+    """A notification. `kind` chooses the sentence; the other fields are the words it needs."""
+
+    kind: NoteKind
+    url: str
+    time: TimeView
+    actor: PersonView | None = None
+    group: GroupRef | None = None
+    title: str = ""
+    excerpt: str = ""
+    host: str = ""
+    unread: bool = False
+
+
+class Chrome(Struct, frozen=True):
+    """The frame of every page: the site, the reader, and what the header and footer show."""
+
+    site_title: str
+    path: str
+    form_key: str
+    language: str = "en"
+    direction: Literal["ltr", "rtl"] = "ltr"
+    theme: Theme = "system"
+    accent: Literal["green", "blue", "plum", "rust", "slate"] = "green"
+    viewer: PersonView | None = None
+    admin: bool = False
+    unread: int = 0
+    waiting_cases: int | None = None
+    applications: int = 0
+    languages: Sequence[Choice] = ()
+    flashes: Sequence[Flash] = ()
+    can_sign_up: bool = True
+    demo_mail: bool = False
+
+
+class Page(Struct, frozen=True):
+    """What `render` takes; each page names its template and nav entry, and whether robots may list it."""
+
+    template: ClassVar[str]
+    nav: ClassVar[str] = ""
+    public: ClassVar[bool] = False

@@ -1,0 +1,331 @@
+"""What the pages for residents and visitors show."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from web.views.parts import (
+    Choice,
+    Field,
+    GroupRef,
+    GroupView,
+    NoteView,
+    Page,
+    Pager,
+    PersonView,
+    PostState,
+    PostView,
+    RuleView,
+    Tab,
+    ThreadRow,
+    TimeView,
+)
+
+
+class FrontPage(Page, frozen=True):
+    template: ClassVar[str] = "front.html"
+    public: ClassVar[bool] = True
+    about: str
+    groups: Sequence[GroupView]
+    threads: Sequence[ThreadRow]
+    contact: str = ""
+    demo_logins: Sequence[tuple[str, str]] = ()
+
+
+class Duty(Struct, frozen=True):
+    """A group whose review queue waits for this reader."""
+
+    group: GroupRef
+    waiting: int
+    url: str
+
+
+class HomePage(Page, frozen=True):
+    template: ClassVar[str] = "home.html"
+    nav: ClassVar[str] = "home"
+    notes: Sequence[NoteView]
+    duties: Sequence[Duty]
+    threads: Sequence[ThreadRow]
+    groups: Sequence[GroupView]
+    pager: Pager = Pager()
+    seen_before: TimeView | None = None
+
+
+class GroupsPage(Page, frozen=True):
+    template: ClassVar[str] = "groups.html"
+    nav: ClassVar[str] = "groups"
+    public: ClassVar[bool] = True
+    groups: Sequence[GroupView]
+    remote: Sequence[GroupView] = ()
+    pager: Pager = Pager()
+
+
+class GroupPage(Page, frozen=True):
+    """`sorts` are the three orders; `write_url` None comes with `why_not` as a sentence."""
+
+    template: ClassVar[str] = "group.html"
+    nav: ClassVar[str] = "groups"
+    public: ClassVar[bool] = True
+    group: GroupView
+    about: Markup
+    rules: Sequence[RuleView]
+    moderators: Sequence[PersonView]
+    threads: Sequence[ThreadRow]
+    sorts: Sequence[Tab]
+    pager: Pager = Pager()
+    answers_within: str = ""
+    address: str = ""
+    write_url: str | None = None
+    why_not: str = ""
+    rules_url: str = ""
+    record_url: str | None = None
+    members_url: str | None = None
+    queue_url: str | None = None
+    settings_url: str | None = None
+
+
+class ReplyForm(Struct, frozen=True):
+    """A form for a reply; `to` is the post it answers, and its own id decides where on the page it stands."""
+
+    to: str
+    to_name: str
+    action: str
+    text: Field = Field()
+    preview: Markup | None = None
+
+
+class ThreadPage(Page, frozen=True):
+    """`post.children` is the tree. `reply_in_place` is drawn below the reply it answers, `reply` at the end."""
+
+    template: ClassVar[str] = "thread.html"
+    nav: ClassVar[str] = "groups"
+    public: ClassVar[bool] = True
+    group: GroupView
+    post: PostView
+    title: str
+    rules: Sequence[RuleView]
+    reply_count: int = 0
+    excerpt: str = ""
+    link: str | None = None
+    link_host: str | None = None
+    pinned: bool = False
+    locked: bool = False
+    reply: ReplyForm | None = None
+    reply_in_place: ReplyForm | None = None
+    why_not: str = ""
+    rules_url: str = ""
+    moderators: Sequence[PersonView] = ()
+    pager: Pager = Pager()
+
+
+class Preview(Struct, frozen=True):
+    """How a text will look, before it is sent."""
+
+    title: str
+    html: Markup
+    link: str = ""
+    link_host: str = ""
+
+
+class WritePage(Page, frozen=True):
+    """`kind` is what the form is for; the group's rules stand beside it. `problem` is a refusal of the whole form."""
+
+    template: ClassVar[str] = "write.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    rules: Sequence[RuleView]
+    action: str
+    title: Field = Field()
+    text: Field = Field()
+    link: Field = Field()
+    problem: str = ""
+    preview: Preview | None = None
+    members_only: bool = False
+    answers_within: str = ""
+
+
+class EditPage(Page, frozen=True):
+    """`title` and `link` are None for a reply, which has neither."""
+
+    template: ClassVar[str] = "edit.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    rules: Sequence[RuleView]
+    action: str
+    cancel_url: str
+    text: Field
+    title: Field | None = None
+    link: Field | None = None
+    problem: str = ""
+    preview: Preview | None = None
+    sent_back_for: str = ""
+
+
+class DiffPart(Struct, frozen=True):
+    """A run of words that stayed, came or went between two revisions."""
+
+    kind: Literal["same", "added", "gone"]
+    text: str
+
+
+class RevisionView(Struct, frozen=True):
+    """One version of a text, newest first, with what changed since the version before it."""
+
+    number: int
+    time: TimeView
+    state: PostState
+    parts: Sequence[DiffPart]
+    title: str = ""
+
+
+class HistoryPage(Page, frozen=True):
+    template: ClassVar[str] = "history.html"
+    nav: ClassVar[str] = "groups"
+    title: str
+    url: str
+    author: PersonView
+    revisions: Sequence[RevisionView]
+
+
+class ReportPage(Page, frozen=True):
+    template: ClassVar[str] = "report.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    rules: Sequence[RuleView]
+    author: PersonView
+    excerpt: str
+    post_url: str
+    action: str
+    rule: Field = Field()
+    comment: Field = Field()
+    answers_within: str = ""
+
+
+class ConfirmActionPage(Page, frozen=True):
+    """A question before something that cannot be undone by a second click; every text is a whole sentence."""
+
+    template: ClassVar[str] = "confirm_action.html"
+    heading: str
+    explanation: str
+    action: str
+    button: str
+    cancel_url: str
+    excerpt: str = ""
+
+
+class ProfilePage(Page, frozen=True):
+    template: ClassVar[str] = "profile.html"
+    nav: ClassVar[str] = "profile"
+    public: ClassVar[bool] = True
+    person: PersonView
+    about: Markup
+    groups: Sequence[GroupRef]
+    posts: Sequence[ThreadRow]
+    since: TimeView | None = None
+    pager: Pager = Pager()
+    is_me: bool = False
+    original_url: str | None = None
+
+
+class NotificationsPage(Page, frozen=True):
+    template: ClassVar[str] = "notifications.html"
+    nav: ClassVar[str] = "notifications"
+    notes: Sequence[NoteView]
+    pager: Pager = Pager()
+    newest: str = ""
+
+
+class LookupPage(Page, frozen=True):
+    """`found` is the group behind the address that was typed; `searching` while it is still being asked for."""
+
+    template: ClassVar[str] = "lookup.html"
+    nav: ClassVar[str] = "groups"
+    action: str
+    address: Field = Field()
+    found: GroupView | None = None
+    about: str = ""
+    searching: bool = False
+
+
+class RulesPage(Page, frozen=True):
+    """The rules of a group, or of the whole place where `group` is None."""
+
+    template: ClassVar[str] = "rules.html"
+    nav: ClassVar[str] = "groups"
+    public: ClassVar[bool] = True
+    rules: Sequence[RuleView]
+    group: GroupView | None = None
+    record_url: str | None = None
+    edit_url: str | None = None
+
+
+class MembersPage(Page, frozen=True):
+    template: ClassVar[str] = "members.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    members: Sequence["MemberView"]
+    asking: Sequence["MemberView"] = ()
+    pager: Pager = Pager()
+    tabs: Sequence[Tab] = ()
+
+
+class MemberView(Struct, frozen=True):
+    """A member, or somebody who asked; the addresses are None for readers who may not decide."""
+
+    person: PersonView
+    since: TimeView
+    role: Literal["member", "moderator"] = "member"
+    banned_until: TimeView | None = None
+    accept_url: str | None = None
+    refuse_url: str | None = None
+    role_url: str | None = None
+
+
+class AboutPage(Page, frozen=True):
+    template: ClassVar[str] = "about.html"
+    public: ClassVar[bool] = True
+    about: str
+    contact: str
+    admins: Sequence[PersonView]
+    rules: Sequence[RuleView] = ()
+
+
+class HelpPage(Page, frozen=True):
+    template: ClassVar[str] = "help.html"
+    public: ClassVar[bool] = True
+
+
+class PrivacyPage(Page, frozen=True):
+    template: ClassVar[str] = "privacy.html"
+    public: ClassVar[bool] = True
+    contact: str = ""
+
+
+class ErrorPage(Page, frozen=True):
+    """What happened and the next step, in whole sentences; `rule` when a rule or limit stands behind it."""
+
+    template: ClassVar[str] = "error.html"
+    status: int
+    heading: str
+    explanation: str
+    next_url: str = "/"
+    next_label: str = ""
+    kept_text: str = ""
+
+
+class SettingsPage(Page, frozen=True):
+    template: ClassVar[str] = "settings.html"
+    nav: ClassVar[str] = "profile"
+    action: str
+    name: Field
+    about: Field
+    languages: Sequence[Choice]
+    timezones: Sequence[Choice]
+    themes: Sequence[Choice]
+    timezone: Field = Field()
+    email: str = ""
+    password_action: str = ""
+    password: Field = Field()
+    new_password: Field = Field()
