@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -36,10 +37,19 @@ def settings_for(dsn: str, data_dir: Path, **more: str) -> Settings:
     return load(environ | {f"FOLKMOOT_{name}": value for name, value in more.items()})
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 2**30
+
+
+def quick_folder() -> Path | None:
+    """Memory, where it has room: each database is some 300 files, and a disk may take half a second to make them."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """The DSN of a throw-away PostgreSQL for the whole run."""
-    with tempfile.TemporaryDirectory(prefix="moot-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="moot-tests-", dir=quick_folder()) as folder:
         # The server's account must reach the folder when the tests run as root.
         Path(folder).chmod(0o755)
         with Embedded(Path(folder) / "data", durable=False) as dsn:
