@@ -27,7 +27,10 @@ from server.worker import POLL_SECONDS, Wake
 
 log = structlog.get_logger(__name__)
 
-LANES_AT_ONCE = 64
+PLACES = 64
+# An instance that lets us wait for so long gives its place to another one, as long as so many turns are not open.
+SLOW_SECONDS = 1.0
+OPEN_TURNS = 600
 ROWS_PER_TURN = 25
 # With one more delivery of 15 seconds this ends well before the lease.
 TURN_SECONDS = 45.0
@@ -84,6 +87,12 @@ class Turn:
     stuck: set[str] = field(default_factory=set)
     failed_in_a_row: int = 0
     answered: bool = False
+    asked_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def slow(self) -> bool:
+        """Whether its instance has let us wait for long."""
+        return time.monotonic() > self.asked_at + SLOW_SECONDS
 
     @property
     def host(self) -> str:
@@ -222,7 +231,10 @@ async def drain_once(runtime: Runtime) -> Counter[str]:
 
 
 class Courier:
-    """Runs the turns of many lanes at once, and records together what ends together."""
+    """Runs the turns of many lanes at once, and records together what ends together.
+
+    A turn whose instance hangs costs a connection and no work, so it does not keep a place that another one could use.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -245,7 +257,8 @@ class Courier:
 
     async def _start_turns(self) -> int:
         """Lease as many lanes as there are places, and begin to send; returns how many were leased."""
-        free = LANES_AT_ONCE - len(self._turns)
+        quick = sum(not turn.slow for turn in self._turns.values())
+        free = min(PLACES - quick, OPEN_TURNS - len(self._turns))
         if free <= 0:
             return 0
         async with self._runtime.db.statement() as conn:
@@ -308,19 +321,18 @@ class Courier:
             if signer is None:
                 turn.park(row, KEYS_SOON, "our keys are not made yet")
                 continue
+            turn.asked_at = time.monotonic()
             tried = await attempt(client, signer, turn.report.scheme, row.inbox, load.bodies[row.activity_id])
             self.counts[tried.verdict.value] += 1
             turn.judge(row, tried)
         turn.end()
 
     async def _end_turns(self, wake: Wake | None) -> None:
-        """Wait until some turn has ended, or for a wake, and record the turns that ended."""
-        if wake is None:
-            await asyncio.wait(self._turns, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            woken = asyncio.create_task(wake.wait(POLL_SECONDS))
-            await asyncio.wait([*self._turns, woken], return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
+        """Wait until some turn has ended or become slow, or for a wake, and record the turns that ended."""
+        woken = [asyncio.create_task(wake.wait(POLL_SECONDS))] if wake is not None else []
+        await asyncio.wait([*self._turns, *woken], timeout=SLOW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in woken:
+            waiting.cancel()
         await asyncio.wait(self._turns, timeout=GATHER_SECONDS)
         await self._record([task for task in self._turns if task.done()])
 

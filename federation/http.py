@@ -25,6 +25,8 @@ MAX_ACTIVITY_JSON = 1 << 20
 MAX_SMALL_JSON = 256 << 10
 MAX_ANSWER_TO_POST = 4 << 10
 MAX_REDIRECTS = 3
+# More than delivery.OPEN_TURNS: an instance that hangs must not keep others from a connection.
+MAX_CONNECTIONS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 16 << 10
 
@@ -131,7 +133,7 @@ class Client:
 
     def _session(self, tls: bool, resolver: AbstractResolver | None) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=200,
+            limit=MAX_CONNECTIONS,
             limit_per_host=8,
             resolver=resolver,
             ssl=ssl.create_default_context() if tls else False,  # reads SSL_CERT_FILE

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
@@ -289,6 +290,44 @@ async def test_nobody_waits_for_an_instance_that_hangs(sender: Sender, oak: Sink
     assert not draining.done()
     oak.let_go.set()
     assert (await draining)["done"] >= 1
+
+
+async def test_instances_that_hang_give_their_places_to_others(
+    sender: Sender, elm: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "PLACES", 2)
+    monkeypatch.setattr(delivery, "SLOW_SECONDS", 0.05)
+    async with AsyncExitStack() as street:
+        hanging = [await street.enter_async_context(sinks.sink(f"127.0.1.{number}")) for number in range(1, 6)]
+        for sink in hanging:
+            sink.mode = sinks.hang
+        await sender.say(*hanging)
+        draining = asyncio.create_task(sender.drain())
+        # More hang than there are places.
+        for sink in hanging:
+            await sink.knocked.wait()
+        uri = await sender.say(elm)
+        await elm.knocked.wait()
+        assert not draining.done()
+        for sink in hanging:
+            sink.let_go.set()
+        await draining
+    assert elm.received == [uri]
+
+
+async def test_there_is_an_end_to_what_hangs_at_once(
+    sender: Sender, oak: Sink, elm: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(delivery, "OPEN_TURNS", 1)
+    oak.mode = elm.mode = sinks.hang
+    await sender.say(oak, elm)
+    courier = delivery.Courier(sender.runtime)
+    assert await courier._start_turns() == 1
+    assert await courier._start_turns() == 0
+    monkeypatch.setattr(delivery, "OPEN_TURNS", 2)
+    assert await courier._start_turns() == 1
+    await courier._stop()
 
 
 async def test_the_running_loop_starts_other_lanes_while_one_hangs(sender: Sender, oak: Sink, elm: Sink) -> None:
