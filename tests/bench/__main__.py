@@ -21,6 +21,7 @@ import asyncpg
 
 from federation.documents import ACTIVITY
 from tests.bench import neighbourhood, place, requests, table
+from tests.bench.deliveries import Delivering
 from tests.bench.elsewhere import Elsewhere
 from tests.bench.measuring import FRESH_SESSIONS, HOLD_LANES, Measuring
 from tests.bench.meter import Meter
@@ -33,6 +34,7 @@ PAGE_SQL = 4
 
 def steps(m: Measuring, private_pem: str, scale: float) -> list[Step]:
     known = m.known
+    delivering = Delivering(m)
     part = functools.partial
     group = f"/ap/groups/{known.group}"
     webfinger = f"/.well-known/webfinger?resource=acct:{known.group}@{neighbourhood.BASE_URL.partition('://')[2]}"
@@ -53,7 +55,12 @@ def steps(m: Measuring, private_pem: str, scale: float) -> list[Step]:
         part(m.writing, "reply through the form, 20 delivery rows", part(requests.local_replies, known), n(300), 303),
         part(m.writing, "reply from elsewhere, 20 delivery rows",
              part(requests.remote_replies, known, private_pem), n(400), 202, cpu_ms=8),
-        part(m.delivering, "one delivery, 20 instances at once", n(3000), cpu_ms=2.5),
+        part(m.accepting, "replies from elsewhere, accepted on one core",
+             part(requests.remote_replies, known, private_pem), n(600), per_second=150),
+        part(m.delivering, "one delivery, 20 instances at once", n(3000), per_second=400, cpu_ms=2.5),
+        part(delivering.wide_street, "one delivery, 2,000 instances, a fifth of them sick", per_second=200, cpu_ms=2.2),
+        part(delivering.claims, "a claim while 1,000,000 rows wait", p99_ms=100),
+        part(delivering.long_run, "worker while it delivers 100,000 times", growth=10),
     ]  # fmt: skip
 
 

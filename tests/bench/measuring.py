@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -73,7 +74,7 @@ class Measuring:
         await self.settled(JOBS_LEFT)
         return _row(name, used, count, one, many, count / (time.perf_counter() - began), budgets)
 
-    async def delivering(self, name: str, count: int, **budgets: float) -> Row:
+    async def delivering(self, name: str, count: int, *, per_second: float, **budgets: float) -> Row:
         """What it costs to send the rows that are waiting."""
         await self.conn.execute(KEEP_DELIVERIES, count + 200)
         await self._deliver(count)
@@ -83,23 +84,41 @@ class Measuring:
         await self._deliver(0)
         took = time.perf_counter() - began
         used = (await self.meter.read()).since(before)
-        row = _shares(name, used, waiting, budgets)
-        row.per_second_16 = waiting / took
+        row = self.shares(name, used, waiting, budgets)
+        row.per_second_16, row.floors = waiting / took, {"per_second_16": per_second}
         return row
 
     async def _deliver(self, until: int) -> None:
         """Let deliveries go until so many are left."""
         await self.conn.execute(FREE_LANES)
-        await self.conn.execute("select pg_notify('folkmoot_jobs', '')")
+        await self.wake()
         await self.settled(DELIVERIES_LEFT, until)
         await self.conn.execute(HOLD_LANES)
 
-    async def settled(self, left: str, at_most: int = 0) -> None:
+    async def wake(self) -> None:
+        """Tell the worker that there is work."""
+        await self.conn.execute("select pg_notify('folkmoot_jobs', '')")
+
+    async def settled(self, left: str, at_most: int = 0, *args: object) -> None:
+        """Wait until the query `left` counts no more than `at_most`."""
         give_up = time.monotonic() + SETTLE_SECONDS
-        while await self.conn.fetchval(left) > at_most:
+        while await self.conn.fetchval(left, *args) > at_most:
             if time.monotonic() > give_up:
                 raise RuntimeError("the work does not come to its end")
             await asyncio.sleep(0.05)
+
+    async def accepting(self, name: str, make: Callable[[int], list[bytes]], count: int, *, per_second: float) -> Row:
+        """How many writes a second are accepted where web, worker and PostgreSQL share one core."""
+        await self.fire(make(60), MANY, 202)
+        await self.settled(JOBS_LEFT)
+        with self.meter.on_one_core(self.client_pid()):
+            many = await self.fire(make(count), MANY, 202)
+        await self.settled(JOBS_LEFT)
+        return Row(name, per_second_16=many.per_second, floors={"per_second_16": per_second})
+
+    def client_pid(self) -> int:
+        """The process that fires."""
+        return self.client.submit(os.getpid).result()
 
     async def first_visit(self, name: str, **budgets: float) -> Row:
         """Bytes of a stranger's first page with its style sheets and scripts, as they go over the wire."""
@@ -112,9 +131,23 @@ class Measuring:
         """What web and worker use in a second in which nobody asks anything."""
         before = await self.meter.read()
         await asyncio.sleep(seconds)
-        row = _shares(name, (await self.meter.read()).since(before), seconds, {})
+        row = self.shares(name, (await self.meter.read()).since(before), seconds, {})
         self.background = row.statements or 0.0
         return row
+
+    @staticmethod
+    def shares(name: str, used: Reading, count: float, budgets: dict[str, float]) -> Row:
+        """A row with what each of `count` has used."""
+        return Row(
+            name,
+            cpu_ms=used.cpu / count,
+            web_ms=used.web / count,
+            worker_ms=used.worker / count,
+            postgres_ms=used.postgres / count,
+            # A poll of the worker more or less is no statement of a page.
+            statements=round(used.statements / count, 1),
+            budgets=budgets,
+        )
 
     def memory(self, name: str, **budgets: float) -> Row:
         return Row(name, memory_mb=sum(self.meter.memory()), budgets=budgets)
@@ -127,21 +160,8 @@ def _body(port: int) -> str:
 def _row(
     name: str, used: Reading, count: int, one: Outcome, many: Outcome, per_second: float, budgets: dict[str, float]
 ) -> Row:
-    row = _shares(name, used, count, budgets)
+    row = Measuring.shares(name, used, count, budgets)
     row.per_second_1, row.per_second_16 = one.per_second, per_second
     row.p50_ms, row.p99_ms = one.percentile(0.5), one.percentile(0.99)
     row.wire_kb = one.received / len(one.seconds) / 1024
     return row
-
-
-def _shares(name: str, used: Reading, count: float, budgets: dict[str, float]) -> Row:
-    return Row(
-        name,
-        cpu_ms=used.cpu / count,
-        web_ms=used.web / count,
-        worker_ms=used.worker / count,
-        postgres_ms=used.postgres / count,
-        # A poll of the worker more or less is no statement of a page.
-        statements=round(used.statements / count, 1),
-        budgets=budgets,
-    )

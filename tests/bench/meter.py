@@ -1,7 +1,9 @@
 """Reads what the processes have used: CPU of web, worker and PostgreSQL, statements, memory."""
 
+import contextlib
+import os
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -35,8 +37,8 @@ class Meter:
     """Reads through a connection to another database, so that its own queries do not count."""
 
     def __init__(self, processes: Processes, cluster: Path, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
-        self._web = psutil.Process(processes.web.pid)
-        self._worker = psutil.Process(processes.worker.pid)
+        self.web = psutil.Process(processes.web.pid)
+        self.worker = psutil.Process(processes.worker.pid)
         self._postgres = psutil.Process(int((cluster / "postmaster.pid").read_text().split()[0]))
         self._conn = conn
 
@@ -45,11 +47,29 @@ class Meter:
             """select coalesce(sum(calls), 0)::int8 from pg_stat_statements s join pg_database d on d.oid = s.dbid
                 where d.datname = 'bench'"""
         )
-        return Reading(_cpu(self._web), _cpu(self._worker), _cpu(self._postgres), statements)
+        return Reading(_cpu(self.web), _cpu(self.worker), _cpu(self._postgres), statements)
+
+    @contextlib.contextmanager
+    def on_one_core(self, client: int) -> Iterator[None]:
+        """All that counts on the first core, the process `client` on the others."""
+        cores = sorted(os.sched_getaffinity(0))
+        measured = [process.pid for root in (self.web, self.worker, self._postgres) for process in _family(root)]
+        _pin(measured, cores[:1])
+        _pin([client], cores[1:] or cores)
+        try:
+            yield
+        finally:
+            _pin([*measured, client], cores)
 
     def memory(self) -> tuple[float, float]:
         """Resident memory of web and worker, in megabytes."""
-        return _memory(self._web), _memory(self._worker)
+        return _memory(self.web), _memory(self.worker)
+
+
+def _pin(pids: Sequence[int], cores: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, cores)
 
 
 def _family(root: psutil.Process) -> Iterator[psutil.Process]:

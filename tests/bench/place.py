@@ -33,7 +33,7 @@ def environment(dsn: str, data_dir: Path, port: int) -> dict[str, str]:
         "FOLKMOOT_DATABASE_URL": dsn,
         "FOLKMOOT_DATA_DIR": str(data_dir),
         "FOLKMOOT_PROCESSES": "1",
-        "FOLKMOOT_ALLOWED_NETWORKS": "127.66.0.0/16",
+        "FOLKMOOT_ALLOWED_NETWORKS": "127.66.0.0/15",
     }
 
 
