@@ -50,17 +50,20 @@ BOOKED_AT_ONCE = 20
 class Seen(Row, frozen=True):
     fresh: bool
     buried: bool
+    undone: bool
 
 
 # Keyed by id and sender: somebody else's id, used first, must not keep the real one out.
-# It tells as well whether the sender had deleted the object before: then nothing is left of it (`buried`).
+# It tells as well whether the sender had deleted the object before, and nothing is left of it (`buried`), or had undone
+# this very activity (`undone`).
 SEE = Query(
     Seen,
     """
     with fresh as (
         insert into seen_activities (uri, actor_uri, outcome) values ($1, $2, $3) on conflict do nothing returning uri)
     select exists (select 1 from fresh) as fresh,
-           exists (select 1 from tombstones where object_uri = $4 and actor_uri = $2) as buried""",
+           exists (select 1 from tombstones where object_uri = $4 and actor_uri = $2) as buried,
+           exists (select 1 from tombstones where object_uri = $1 and actor_uri = $2) as undone""",
 )
 
 
@@ -165,6 +168,8 @@ async def _effect(runtime: Runtime, sender: Actor, activity: Activity, raw: byte
             assert seen is not None
             if not seen.fresh:
                 return "seen_before"
+            if seen.undone:
+                raise Ignored("undone_before")
             receiver = RECEIVERS.get(activity.type)
             if receiver is None:
                 raise Ignored("type_not_handled")

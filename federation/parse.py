@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from federation import shown
 from server import clock, text
 from server.errors import MootError
 from server.urls import authority
@@ -250,11 +251,13 @@ def parse_post(document: dict[str, object]) -> RemotePost:
     in_reply_to = uri_of(replies_to[0]) if replies_to else None
     content = _content(document)
     name = text.one_line(_plain_name(document), text.MAX_TITLE)
-    recipients = _recipients(document)
+    addressed = recipients(document)
     is_vote = kind == "Note" and bool(name) and in_reply_to is not None and not content
     clean = text.sanitise(content)
     if in_reply_to is not None and not is_vote:
         clean = text.SafeHtml(strip_leading_mentions(clean))
+    if not is_vote:
+        clean = text.SafeHtml(shown.beside(document, kind) + clean)
     link = _link(document, uri)
     if not (text.plain(clean) or name or link):
         raise Unacceptable("nothing_said")
@@ -268,8 +271,8 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         link=link,
         url=_page(document.get("url"), authority(uri) or ""),
         in_reply_to=in_reply_to,
-        public=any(recipient in PUBLIC for recipient in recipients),
-        named=tuple(dict.fromkeys([*recipients, *_mentions(document)])),
+        public=any(recipient in PUBLIC for recipient in addressed),
+        named=tuple(dict.fromkeys([*addressed, *_mentions(document)])),
         published=parse_time(document.get("published")),
         language=_language(document),
         is_vote=is_vote,
@@ -293,7 +296,7 @@ def _plain_name(document: dict[str, object]) -> str:
     return html.unescape(name)
 
 
-def _recipients(document: dict[str, object]) -> list[str]:
+def recipients(document: dict[str, object]) -> list[str]:
     """All addressees, at most 100 (C13): more are neither read nor fetched."""
     found: list[str] = []
     for field in ("audience", "to", "cc", "context", "target"):
@@ -317,6 +320,9 @@ def _link(document: dict[str, object], uri: str) -> str | None:
             href = attachment.get("href") or attachment.get("url")
             if isinstance(href, str) and is_uri(href):
                 return href
+    if document.get("type") == "Video":
+        # PeerTube's page plays it; its other addresses are bare files.
+        return _page(document.get("url"), authority(uri) or "")
     if document.get("type") == "Page" and isinstance(url := document.get("url"), str):
         return url if is_uri(url) and authority(url) != authority(uri) else None
     return None

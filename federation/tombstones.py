@@ -1,8 +1,12 @@
-"""Objects that were deleted before we knew them: a Create that comes later has no effect. Owns `tombstones`."""
+"""Objects that were deleted, and activities undone, before we knew them: what comes later has no effect.
+
+Owns `tombstones`.
+"""
 
 from server.db import Command, Conn
 
 ADD = Command("insert into tombstones (object_uri, actor_uri) values ($1, $2) on conflict do nothing")
+FORGET = Command("delete from tombstones where object_uri = $1 and actor_uri = $2")
 EXISTS = Command("select exists (select 1 from tombstones where object_uri = $1 and actor_uri = $2)")
 
 
@@ -12,3 +16,8 @@ async def add(conn: Conn, object_uri: str, actor_uri: str) -> None:
 
 async def exists(conn: Conn, object_uri: str, actor_uri: str) -> bool:
     return bool(await EXISTS.value(conn, object_uri, actor_uri))
+
+
+async def forget(conn: Conn, object_uri: str, actor_uri: str) -> bool:
+    """Its Delete was taken back; whether there was one."""
+    return await FORGET.run(conn, object_uri, actor_uri) > 0

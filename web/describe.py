@@ -161,6 +161,7 @@ NOTE_KINDS = {
     "not_let_in": "join_refused", "made_moderator": "made_moderator", "case_opened": "case",
     "removed_elsewhere": "removed_elsewhere", "put_out": "put_out",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
+    "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",
 }  # fmt: skip
 ABOUT_A_DECISION = ("refused", "removed", "released", "kept", "restored")
 
@@ -197,6 +198,8 @@ def _note_url(note: Notification) -> str:
         return "/admin/accounts"
     if note.kind == "case_opened":
         return "/queue"
+    if note.kind == "private_message" and note.actor_name is not None:
+        return urls.person_page(note.actor_name, note.actor_host)
     if note.post_id is not None:
         return urls.post_page(note.root_id, note.post_id)
     if note.group_name is not None:

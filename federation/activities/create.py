@@ -1,6 +1,7 @@
 """Create: a thread or a reply."""
 
 from federation import documents, outbox, parse, tombstones
+from federation.activities import private
 from federation.documents import Document, PostRow
 from federation.outbox import Outgoing
 from federation.parse import RemotePost, Unacceptable
@@ -22,12 +23,17 @@ async def receive(conn: Conn, got: Received) -> None:
             raise Unacceptable("no_object")
         await jobs.enqueue(conn, "fetch_announced", {"document": {"object": uri}, "group_id": None})
         return
+    if parse.type_of(got.activity.inner) in private.TYPES:
+        await private.receive(conn, got, got.activity.inner)
+        return
     post = parse.parse_post(got.activity.inner)
     if post.author != got.sender.uri:
         # What somebody else wrote is their own server's to send (B4).
         raise Unacceptable("author_is_not_actor")
     if got.buried:
         raise Ignored("deleted_before")
+    if not post.public and not post.is_vote and await private.tell(conn, got, post.named):
+        return
     await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via)
 
 

@@ -6,7 +6,7 @@ from federation import documents, outbox, tombstones, verdicts
 from federation.activities import create
 from federation.documents import PUBLIC, Document, PostRow
 from federation.outbox import Outgoing
-from federation.parse import Unacceptable
+from federation.parse import Unacceptable, uri_of
 from federation.received import Ignored, Received
 from federation.remote import forget_actor
 from server.community import notifications, posts
@@ -37,6 +37,15 @@ async def receive(conn: Conn, got: Received) -> None:
         raise Unacceptable("not_yours")
     await outbox.keep_received(conn, post.id, DELETED, got.raw)
     await posts.delete_post(conn, post)
+
+
+async def receive_undo(conn: Conn, got: Received, deleted: Document) -> bool:
+    """The sender takes a Delete back that came before its object; what was deleted here is not kept to come back."""
+    uri = uri_of(deleted.get("object"))
+    known = await posts.by_uri(conn, uri) if uri else None
+    if known is not None:
+        raise Ignored("deleted_for_good")
+    return uri is not None and await tombstones.forget(conn, uri, got.sender.uri)
 
 
 async def receive_for_group(conn: Conn, got: Received, *, gone: bool) -> None:

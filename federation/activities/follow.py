@@ -26,12 +26,11 @@ async def receive(conn: Conn, got: Received) -> None:
         raise Ignored("not_followable")
 
 
-async def receive_undo(conn: Conn, got: Received, follow: Document) -> None:
-    """The sender leaves. Which of their follows it is says the target; only their own can be meant."""
+async def receive_undo(conn: Conn, got: Received, follow: Document) -> bool:
+    """The sender leaves; True where they were in. Which of their follows it is says the target, and no other's."""
     uri = follow.get("object")
     target = await actors.by_uri(conn, uri if isinstance(uri, str) else str(_id(uri)))
-    if target is None or not await memberships.unfollow(conn, got.sender.id, target.id):
-        raise Ignored("not_following")
+    return target is not None and await memberships.unfollow(conn, got.sender.id, target.id)
 
 
 def _id(value: object) -> object:

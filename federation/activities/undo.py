@@ -1,5 +1,8 @@
-"""Undo: of a Follow, a vote, a group's Announce, a moderator's Delete."""
+"""Undo: of a Follow or its Accept, a vote, a group's Announce, a Delete."""
 
+import msgspec
+
+from federation import parse, tombstones
 from federation.activities import delete, follow
 from federation.documents import Document
 from federation.parse import Unacceptable, type_of, uri_of
@@ -7,6 +10,7 @@ from federation.received import Ignored, Received
 from server.community import memberships, posts, votes
 from server.community.posts import Post
 from server.db import Conn
+from server.urls import authority
 
 VOTES = ("Like", "Dislike", "EmojiReact")
 
@@ -22,13 +26,28 @@ async def receive(conn: Conn, got: Received) -> None:
         raise Unacceptable("not_yours")
     kind = type_of(undone)
     if kind == "Follow":
-        await follow.receive_undo(conn, got, undone)
+        found = await follow.receive_undo(conn, got, undone)
+    elif kind == "Accept":
+        # A group that takes its Accept back lets nobody in, or puts them out: as if it had refused.
+        await follow.receive_reject(conn, msgspec.structs.replace(got, activity=parse.parse_activity(undone)))
+        found = True
     elif kind in VOTES:
-        await _vote(conn, got, undone)
+        found = await _vote(conn, got, undone)
     elif kind == "Announce":
-        await _announce(conn, got, undone)
+        found = await _announce(conn, got, undone)
+    elif kind == "Delete":
+        found = await delete.receive_undo(conn, got, undone)
     else:
         raise Ignored("nothing_to_undo")
+    if not found:
+        await _bar(conn, got, uri_of(undone))
+
+
+async def _bar(conn: Conn, got: Received, uri: str | None) -> None:
+    """What is undone may still be on its way: then it comes too late (I-3)."""
+    if uri is None or authority(uri) != got.sender.host:
+        raise Ignored("nothing_to_undo")
+    await tombstones.add(conn, uri, got.sender.uri)
 
 
 async def receive_for_group(conn: Conn, got: Received) -> None:
@@ -52,25 +71,26 @@ async def _votes_within(conn: Conn, got: Received, post: Post | None) -> None:
     await votes.take_back(conn, got.sender, post)
 
 
-async def _vote(conn: Conn, got: Received, undone: Document) -> None:
+async def _vote(conn: Conn, got: Received, undone: Document) -> bool:
     uri = uri_of(undone.get("object"))
     post = await posts.by_uri(conn, uri) if uri else None
-    if post is None:
-        raise Ignored("unknown_post")
-    await votes.take_back(conn, got.sender, post)
+    return post is not None and await votes.take_back(conn, got.sender, post)
 
 
-async def _announce(conn: Conn, got: Received, undone: Document) -> None:
+async def _announce(conn: Conn, got: Received, undone: Document) -> bool:
     """A group takes its boost of a post back: the post is out of that group."""
     uri = uri_of(undone.get("object"))
     post = await posts.by_uri(conn, uri) if uri else None
-    if post is None or post.group_id != got.sender.id:
+    if post is None:
+        return False
+    if post.group_id != got.sender.id:
         raise Ignored("not_in_this_group")
     await delete.remove_for_group(conn, await posts.by_id(conn, post.id, lock=True), got)
+    return True
 
 
 async def _by_id_alone(conn: Conn, got: Received) -> None:
-    """Some send only the id of what they undo: then it is a follow or a vote that came under that id."""
+    """Some send only the id of what they undo: then it is a follow or a vote that came under that id, or is to come."""
     uri = got.activity.object_uri
     if uri is None:
         raise Unacceptable("no_object")
@@ -78,5 +98,6 @@ async def _by_id_alone(conn: Conn, got: Received) -> None:
         return
     post_id = await votes.POST_OF.value(conn, got.sender.id, uri)
     if post_id is None:
-        raise Ignored("nothing_to_undo")
-    await votes.take_back(conn, got.sender, await posts.by_id(conn, post_id))
+        await _bar(conn, got, uri)
+    else:
+        await votes.take_back(conn, got.sender, await posts.by_id(conn, post_id))

@@ -35,6 +35,15 @@ ADD = Command(
     insert into notifications (id, account_id, kind, actor_id, post_id, group_id, detail)
     select $1, c.actor_id, $3, $4, $5, $6, $7 from accounts c where c.actor_id = $2 and c.state = 'active'"""
 )
+# What strangers may cause: once a sender and day, and so many a day in all.
+ADD_SELDOM = Command(
+    """
+    insert into notifications (id, account_id, kind, actor_id, detail)
+    select $1, c.actor_id, $3, $4, $5 from accounts c
+     where c.actor_id = $2 and c.state = 'active'
+       and (select count(*) < $6 and count(*) filter (where n.actor_id = $4) = 0 from notifications n
+             where n.account_id = $2 and n.kind = $3 and n.created_at > clock_now() - interval '1 day')"""
+)
 # News outlive what they tell of: its words are shown while they may be read, and to their author (H6).
 _SELECT = """
     select n.id, n.kind, n.detail, n.created_at, n.read_at, a.id as actor_id, a.name as actor_name,
@@ -89,6 +98,11 @@ async def notify(
 async def notify_once(conn: Conn, account_id: int, kind: str, *, actor_id: int, post_id: int, group_id: int) -> None:
     if not await HAS.value(conn, account_id, kind, actor_id, post_id):
         await notify(conn, account_id, kind, actor_id=actor_id, post_id=post_id, group_id=group_id)
+
+
+async def notify_seldom(conn: Conn, account_id: int, kind: str, *, actor_id: int, most: int) -> None:
+    """Tell `account_id` of what a stranger did: once a day for one stranger, at most `most` times a day."""
+    await ADD_SELDOM.run(conn, new_id(), account_id, kind, actor_id, {}, most)
 
 
 async def page(conn: Conn, account_id: int, before: int | None = None, limit: int = PAGE) -> list[Notification]:

@@ -55,12 +55,13 @@ async def thank(conn: Conn, person: Actor, post: Post, *, uri: str | None = None
     await _spread(conn, person, post, "like", uri)
 
 
-async def take_back(conn: Conn, person: Actor, post: Post) -> None:
-    """Take a thank (or a remote dislike) back; nothing happens where there is none."""
+async def take_back(conn: Conn, person: Actor, post: Post) -> bool:
+    """Take a thank (or a remote dislike) back; False, and nothing happens, where there is none."""
     await LOCK.run(conn, post.id)
     taken = await TAKE_BACK.one(conn, post.id, person.id)
     if taken is not None and taken.value == 1:
         await _spread(conn, person, post, "unlike", taken.uri)
+    return taken is not None
 
 
 async def dislike(conn: Conn, person: Actor, post: Post, *, uri: str | None = None) -> None:

@@ -13,6 +13,7 @@ NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
     "parent_refused", "made_moderator", "removed_elsewhere", "put_out",
+    "private_message", "moved_along", "moved_away",
     "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
