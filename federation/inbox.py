@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from federation import lanes, parse, remote, senders
-from federation.activities import announce, create, delete, flag, follow, like, undo, update
+from federation.activities import announce, create, delete, flag, follow, like, move, undo, update
 from federation.decoding import BadDocument, decode_document
 from federation.egress import FetchFailed
 from federation.incoming import BadSignature, IncomingRequest
@@ -39,6 +39,7 @@ RECEIVERS: dict[str, Receiver] = {
     "Flag": flag.receive,
     "Follow": follow.receive,
     "Like": like.receive,
+    "Move": move.receive,
     "Reject": follow.receive_reject,
     "Undo": undo.receive,
     "Update": update.receive,

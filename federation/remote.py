@@ -42,6 +42,14 @@ SAVE = Command(
            followers = excluded.followers, outbox = excluded.outbox, featured = excluded.featured,
            moderators = excluded.moderators, fetched_at = clock_now()"""
 )
+# The one that left and the one that took it in: neither takes part in another Move for a month.
+MOVED = Command(
+    """
+    with lately as (select 1 from remote_actors
+                     where actor_id in ($1, $2) and moved_at > clock_now() - interval '30 days')
+    update remote_actors set moved_at = clock_now(), moved_to = case when actor_id = $1 then $3 else moved_to end
+     where actor_id in ($1, $2) and not exists (select 1 from lately)"""
+)
 INBOXES = Query(Inboxes, "select actor_id, inbox, shared_inbox, moderators from remote_actors where actor_id = $1")
 BY_INBOX = Query(
     actors.Actor,
@@ -76,6 +84,11 @@ async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
         posting = "moderators" if document.moderators_only else "anyone"
         await groups.know_remote(conn, actor.id, posting=posting, join_mode="ask" if document.asks_first else "open")
     return actor
+
+
+async def mark_moved(conn: Conn, old_id: int, new_id: int, new_uri: str) -> bool:
+    """Note that an actor has moved to another one; False where one of them took part in a Move within 30 days."""
+    return await MOVED.run(conn, old_id, new_id, new_uri) > 0
 
 
 async def inboxes(conn: Conn, actor_id: int) -> Inboxes | None:

@@ -35,6 +35,7 @@ EFFECTS: dict[str, str] = {
     "spread_actor": "federation.spread:spread_actor",
     "spread_decision": "federation.spread:spread_decision",
     "spread_report": "federation.spread:spread_report",
+    "move_member": "federation.activities.move:move_member",
 }
 ERRANDS: dict[str, str] = {
     "send_mail": "server.mail:send_mail",
@@ -45,6 +46,7 @@ ERRANDS: dict[str, str] = {
     "refresh_software": "federation.software:refresh_software",
     "answer_follow": "federation.activities.follow:answer_follow",
     "confirm_gone": "federation.remote:confirm_gone",
+    "follow_move": "federation.activities.move:follow_move",
 }
 LOOPS: dict[str, str] = {
     "deliver": "federation.delivery:run",

@@ -14,6 +14,10 @@ class Target(Row, frozen=True):
     target_id: int
 
 
+class Person(Row, frozen=True):
+    person_id: int
+
+
 class Membership(Row, frozen=True):
     person_id: int
     target_id: int
@@ -73,6 +77,11 @@ FOLLOWED_BY_URI = Command("select target_id from memberships where person_id = $
 HAS_LOCAL_MEMBER = Command(
     """select exists (select 1 from memberships m join accounts c on c.actor_id = m.person_id
                        where m.target_id = $1 and m.state in ('joined', 'asked'))"""
+)
+LOCAL_MEMBERS = Query(
+    Person,
+    """select m.person_id from memberships m join accounts c on c.actor_id = m.person_id
+        where m.target_id = $1 and m.state in ('joined', 'asked') order by m.person_id""",
 )
 OF_PERSON = Query(Target, "select target_id from memberships where person_id = $1")
 _SELECT_MEMBER = """
@@ -187,6 +196,11 @@ async def put_out(conn: Conn, group: Group, person: Actor) -> None:
 async def has_local_member(conn: Conn, group_id: int) -> bool:
     """Whether anybody here has joined, or asked to join, this group."""
     return bool(await HAS_LOCAL_MEMBER.value(conn, group_id))
+
+
+async def local_members(conn: Conn, group_id: int) -> list[int]:
+    """Those of our people who have joined, or asked to join, this group."""
+    return [one.person_id for one in await LOCAL_MEMBERS.all(conn, group_id)]
 
 
 async def end_all(conn: Conn, person_id: int) -> None:
