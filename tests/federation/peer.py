@@ -3,7 +3,7 @@
 import itertools
 import json
 import typing
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -29,12 +29,17 @@ _PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPubli
 
 
 class Peer:
-    """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first."""
+    """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first.
 
-    def __init__(self, address: str, software: str) -> None:
+    `name` is the host name under which it speaks, where the test's resolver knows one; `answers` go before documents.
+    """
+
+    def __init__(self, address: str, software: str, name: str | None = None) -> None:
         self.address = address
         self.software = software
+        self.name = name or address
         self.documents: dict[str, Document] = {}
+        self.answers: dict[str, Callable[[], web.Response]] = {}
         self.fetched: list[str] = []
         self.inbox: list[Document] = []
         self.numbers = itertools.count(1)
@@ -46,7 +51,7 @@ class Peer:
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.address, 0).start()
-        self.host = f"{self.address}:{self._runner.addresses[0][1]}"
+        self.host = f"{self.name}:{self._runner.addresses[0][1]}"
         self.base = f"http://{self.host}"
 
     async def stop(self) -> None:
@@ -59,6 +64,8 @@ class Peer:
     async def _serve(self, request: web.Request) -> web.Response:
         path = request.path
         self.fetched.append(path)
+        if path in self.answers:
+            return self.answers[path]()
         if path == "/.well-known/nodeinfo":
             rel = "http://nodeinfo.diaspora.software/ns/schema/2.0"
             return web.json_response({"links": [{"rel": rel, "href": f"{self.base}/nodeinfo/2.0"}]})
@@ -159,8 +166,8 @@ class Moot:
 
 
 @asynccontextmanager
-async def peer(address: str, software: str) -> AsyncIterator[Peer]:
-    made = Peer(address, software)
+async def peer(address: str, software: str, name: str | None = None) -> AsyncIterator[Peer]:
+    made = Peer(address, software, name)
     await made.start()
     try:
         yield made

@@ -1,7 +1,8 @@
-"""What hostile tests share: Elm Street with honest readers, and a group elsewhere that lies."""
+"""What hostile tests share: Elm Street with honest readers, a group elsewhere that lies, and a watch on what we do."""
 
+import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import pytest
 from starlette.applications import Starlette
@@ -11,6 +12,7 @@ from server.community import actors, groups, memberships
 from server.runtime import Runtime
 from tests.federation.peer import PUBLIC, Document, Peer, peer
 from tests.federation.street import Street
+from tests.hostile.watching import Watch
 from web.app import create_app
 
 
@@ -20,11 +22,56 @@ def app(runtime: Runtime) -> Starlette:
 
 
 @pytest.fixture
-async def street(runtime: Runtime) -> AsyncIterator[Street]:
+async def watch(runtime: Runtime) -> Watch:
+    made = Watch(runtime)
+    made.stand_at_the_door()
+    return made
+
+
+@pytest.fixture
+async def street(runtime: Runtime, watch: Watch) -> AsyncIterator[Street]:
     async with peer("127.0.0.5", "lemmy") as lemmy, peer("127.0.0.6", "mastodon") as mastodon:
         made = Street(runtime, lemmy, mastodon)
         await made.open()
         yield made
+
+
+@dataclasses.dataclass
+class World:
+    """Elm Street, and four servers with names of their own: one that attacks, one in whose name, and bystanders."""
+
+    street: Street
+    app: Starlette
+    watch: Watch
+    evil: Peer
+    victim: Peer
+    group: Peer
+    bystander: Peer
+
+    @contextlib.asynccontextmanager
+    async def assert_no_effect(self, *, but: Collection[str] = (), asks: int = 0) -> AsyncIterator[None]:
+        """What is done inside, with all work that follows from it, changes nothing and asks nobody anything."""
+        async with self.watch.assert_no_effect(but=but, asks=asks):
+            yield
+            await self.street.settle()
+
+    async def known(self, there: Peer, name: str) -> str:
+        """Somebody elsewhere whom we know already, so that a refusal leaves not even their row."""
+        uri = there.actor(name)
+        answer = await self.street.moot.deliver(there.activity("Like", uri, f"{there.base}/notes/0"))
+        assert answer.status == 202
+        return uri
+
+
+@pytest.fixture
+async def world(street: Street, app: Starlette, watch: Watch) -> AsyncIterator[World]:
+    async with (
+        peer("127.0.0.2", "mastodon", "evil.test") as evil,
+        peer("127.0.0.3", "mastodon", "victim.test") as victim,
+        peer("127.0.0.8", "lemmy", "group.test") as group,
+        peer("127.0.0.4", "mastodon", "bystander.test") as bystander,
+    ):
+        yield World(street, app, watch, evil, victim, group, bystander)
 
 
 @dataclasses.dataclass
