@@ -1,5 +1,7 @@
 """What an instance runs, from its NodeInfo, and the families that follow from it."""
 
+# ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
+
 import json
 
 import pytest
@@ -75,14 +77,14 @@ async def test_an_unknown_one_is_asked_again_after_an_hour(
     assert await name_of(runtime, victim) == "lemmy"
 
 
-async def test_nobody_says_what_another_host_runs(runtime: Runtime, victim: Server, evil: Server) -> None:
+async def test_C6_nobody_says_what_another_host_runs(runtime: Runtime, victim: Server, evil: Server) -> None:
     serve_nodeinfo(evil)
     serve_nodeinfo(victim, href=f"{evil.url}/nodeinfo/2.0")
     await software.refresh_software(runtime, host=host_of(victim))
     assert (await name_of(runtime, victim), evil.requests) == (None, [])
 
 
-async def test_a_redirect_to_another_host_says_nothing(runtime: Runtime, victim: Server, evil: Server) -> None:
+async def test_C6_a_redirect_to_another_host_says_nothing(runtime: Runtime, victim: Server, evil: Server) -> None:
     serve_nodeinfo(evil)
     serve_nodeinfo(victim)
     victim.answers["/nodeinfo/2.0"] = redirect(f"{evil.url}/nodeinfo/2.0")

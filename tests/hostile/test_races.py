@@ -1,5 +1,7 @@
 """Many at once: one effect, and counts that equal a recount."""
 
+# ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
+
 import asyncio
 from collections.abc import Awaitable, Callable
 
@@ -64,7 +66,7 @@ async def _all_counts_are_true(runtime: Runtime) -> bool:
     return all(kept == counted for kept, counted in await _counts(runtime))
 
 
-async def test_the_same_activity_in_two_inboxes_twenty_times(street: Street) -> None:
+async def test_A7_the_same_activity_in_two_inboxes_twenty_times(street: Street) -> None:
     create = addressed(street, street.mastodon, street.max, "<p>Hello.</p>")
     paths = ["/ap/inbox", "/ap/groups/elm_street/inbox"] * 10
     answers = await asyncio.gather(*(street.moot.deliver(create, path=path) for path in paths))

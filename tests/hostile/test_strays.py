@@ -1,5 +1,7 @@
 """B27 and the like: what finds its way into a group without anybody having sent it there."""
 
+# ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
+
 import json
 
 from server.community import groups, memberships, posts
@@ -8,7 +10,7 @@ from tests.federation.peer import PUBLIC
 from tests.federation.street import Street, addressed
 
 
-async def test_a_reply_drags_no_thread_into_a_group_that_was_not_written_for_it(street: Street) -> None:
+async def test_B27_a_reply_drags_no_thread_into_a_group_that_was_not_written_for_it(street: Street) -> None:
     """Anybody may answer anything in public and name our group; who wrote the first post did not."""
     private = street.lemmy.note(street.lena, "<p>My own affair.</p>")
     create = addressed(street, street.mastodon, street.max, "<p>Look at this!</p>", inReplyTo=private["id"])
@@ -80,7 +82,7 @@ async def test_a_post_too_large_to_pass_on_stops_no_queue(street: Street) -> Non
     assert all(len(json.dumps(sent)) < 1 << 19 for sent in street.lemmy.inbox)
 
 
-async def test_a_long_chain_of_parents_is_asked_for_a_few_times_only(street: Street) -> None:
+async def test_C11_a_long_chain_of_parents_is_asked_for_a_few_times_only(street: Street) -> None:
     """C11."""
     parent = street.lemmy.note(street.lena, "<p>The first.</p>")["id"]
     for number in range(60):
@@ -93,7 +95,7 @@ async def test_a_long_chain_of_parents_is_asked_for_a_few_times_only(street: Str
     assert await street.count_posts() <= 20
 
 
-async def test_parents_that_answer_each_other_end(street: Street) -> None:
+async def test_C11_parents_that_answer_each_other_end(street: Street) -> None:
     one = street.lemmy.note(street.lena, "<p>One</p>")
     two = street.lemmy.note(street.lena, "<p>Two</p>", inReplyTo=one["id"])
     one["inReplyTo"] = two["id"]

@@ -88,5 +88,6 @@ class Watch:
         before, asked = await self.tables(), len(self.asked)
         yield
         after = await self.tables()
-        assert sorted(name for name in before if before[name] != after[name] and name not in TRACES | set(but)) == []
-        assert len(self.asked[asked:]) <= asks, self.asked[asked:]
+        changed = sorted(name for name in before if before[name] != after[name] and name not in TRACES | set(but))
+        assert not changed, f"rows changed in {changed}"
+        assert len(self.asked[asked:]) <= asks, f"asked {self.asked[asked:]}"
