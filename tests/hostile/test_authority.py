@@ -150,7 +150,7 @@ async def test_B9_B12_what_lies_elsewhere_than_its_id_says_is_not_kept(world: Wo
             await liar.announce(uri)
 
 
-URLS = (
+URLS: tuple[object, ...] = (
     "javascript:alert(1)", "data:text/html,x", "https://bank.example/login", "//bank.example/", "http://moot.test/login",
     ["javascript:alert(1)", "https://bank.example/"], {"type": "Link", "href": "https://bank.example/"}, 1, {}, [[]],
 )  # fmt: skip
