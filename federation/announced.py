@@ -4,7 +4,7 @@ import msgspec
 import structlog
 
 from federation import client, parse, remote
-from federation.activities import create, delete, like, undo, update
+from federation.activities import create, delete, undo, update
 from federation.budget import FetchBudget
 from federation.egress import FetchFailed
 from federation.http import AnsweredStatus, Unreachable
@@ -23,19 +23,14 @@ FETCHES_PER_HOST = limits.Limit(300, 60)
 
 log = structlog.get_logger(__name__)
 
-# What a group's server says of others' deeds within its own group is taken from it.
-BY_THE_GROUP = {
-    "Like": like.receive,
-    "Dislike": like.receive_dislike,
-    "EmojiReact": like.receive,
-    "Undo": undo.receive_for_group,
-}
+# What a group's server says of removals within its own group is taken from it.
+BY_THE_GROUP = ("Delete", "Undo")
 
 
 async def fetch_announced(runtime: Runtime, *, document: dict[str, object], group_id: int | None) -> None:
     """Errand: take in what a group announced, or what a Create named by its id alone."""
     try:
-        if group_id is not None and (type_of(document) in BY_THE_GROUP or type_of(document) == "Delete"):
+        if group_id is not None and type_of(document) in BY_THE_GROUP:
             await _deed(runtime, document, group_id)
         else:
             uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
@@ -73,7 +68,7 @@ async def _deed(runtime: Runtime, document: dict[str, object], group_id: int) ->
         if activity.type == "Delete":
             await delete.receive_for_group(conn, got, gone=gone)
         else:
-            await BY_THE_GROUP[activity.type](conn, got)
+            await undo.receive_for_group(conn, got)
 
 
 async def _gone(runtime: Runtime, uri: str | None, budget: FetchBudget) -> bool:

@@ -35,6 +35,7 @@ EFFECTS: dict[str, str] = {
     "spread_actor": "federation.spread:spread_actor",
     "spread_decision": "federation.spread:spread_decision",
     "spread_report": "federation.spread:spread_report",
+    "take_attested_votes": "federation.attested:take",
     "move_member": "federation.activities.move:move_member",
 }
 ERRANDS: dict[str, str] = {

@@ -135,6 +135,7 @@ def _post_view(
         edited=visit.time(post.edited_at) if post.edited_at else None,
         history_url=f"{here}/history" if post.edited_at else None,
         thank_count=post.thank_count,
+        attested_count=post.attested_count,
         thanked_by_me=post.thanked,
         thank_url=f"{here}/thank" if published and not own else None,
         reply_url=reply_url if published and may_reply else None,

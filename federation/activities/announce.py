@@ -1,5 +1,6 @@
 """Announce: a group elsewhere lets its readers know of a post, a vote, a removal."""
 
+from federation import attested
 from federation.parse import Unacceptable, is_uri, type_of, uri_of
 from federation.received import Ignored, Received
 from server import jobs
@@ -11,10 +12,21 @@ MAX_ITEMS = 50
 
 
 async def receive(conn: Conn, got: Received) -> None:
-    """What is announced is read from where it belongs, by an errand: the group's word is not its author's (B15)."""
+    """What is announced is read from where it belongs, by an errand: the group's word is not its author's (B15).
+
+    Only votes are taken on its word, apart from the others.
+    """
     group = await _read_here(conn, got)
+    votes: list[dict[str, object]] = []
     for announced in _items(got.activity.object):
-        await _take(conn, got, group, announced)
+        if isinstance(announced, dict) and attested.is_vote(announced):
+            votes.append(announced)
+        else:
+            await _take(conn, got, group, announced)
+    if votes:
+        # In the order in which the group reports them: what is taken back was given before.
+        args: dict[str, object] = {"group_id": group.id, "deeds": votes}
+        await jobs.enqueue(conn, "take_attested_votes", args, ordering=f"votes:{group.id}")
 
 
 async def _read_here(conn: Conn, got: Received) -> Group:

@@ -35,9 +35,6 @@ async def voted_post(conn: Conn, got: Received) -> Post:
     group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
     if group is None:
         raise Ignored("not_published")
-    # A vote that a group's server reports on behalf of others counts in that group alone (B15).
-    if got.via is not None and got.via.id != post.group_id:
-        raise Ignored("other_group")
     access.check_may_vote(post, group)
     return post
 

@@ -4,15 +4,13 @@ import msgspec
 
 from federation import parse, tombstones
 from federation.activities import delete, follow
+from federation.attested import VOTES
 from federation.documents import Document
 from federation.parse import Unacceptable, type_of, uri_of
 from federation.received import Ignored, Received
 from server.community import memberships, posts, votes
-from server.community.posts import Post
 from server.db import Conn
 from server.urls import authority
-
-VOTES = ("Like", "Dislike", "EmojiReact")
 
 
 async def receive(conn: Conn, got: Received) -> None:
@@ -51,24 +49,11 @@ async def _bar(conn: Conn, got: Received, uri: str | None) -> None:
 
 
 async def receive_for_group(conn: Conn, got: Received) -> None:
-    """What a group elsewhere says was undone: a vote or a removal within that group, nothing else (B15)."""
+    """What a group elsewhere says was undone: a removal within that group, nothing else (B15)."""
     undone = got.activity.inner
-    kind = type_of(undone) if undone is not None else ""
-    if undone is None:
-        post_id = await votes.POST_OF.value(conn, got.sender.id, got.activity.object_uri or "")
-        await _votes_within(conn, got, await posts.by_id(conn, post_id) if post_id is not None else None)
-    elif kind in VOTES:
-        await _votes_within(conn, got, await posts.by_uri(conn, uri_of(undone.get("object")) or ""))
-    elif kind == "Delete":
-        await delete.restore_for_group(conn, str(uri_of(undone.get("object"))), got)
-    else:
+    if undone is None or type_of(undone) != "Delete":
         raise Ignored("nothing_to_undo")
-
-
-async def _votes_within(conn: Conn, got: Received, post: Post | None) -> None:
-    if post is None or got.via is None or post.group_id != got.via.id:
-        raise Ignored("other_group")
-    await votes.take_back(conn, got.sender, post)
+    await delete.restore_for_group(conn, str(uri_of(undone.get("object"))), got)
 
 
 async def _vote(conn: Conn, got: Received, undone: Document) -> bool:

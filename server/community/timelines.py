@@ -109,6 +109,7 @@ class ThreadHead(Row, frozen=True):
     revision: int
     reply_count: int
     thank_count: int
+    attested_count: int
     locked: bool
     position: int | None
     announced_at: dt.datetime | None
@@ -142,6 +143,7 @@ class Reply(Row, frozen=True):
     html: str
     revision: int
     thank_count: int
+    attested_count: int
     announced_at: dt.datetime | None
     submitted_at: dt.datetime
     edited_at: dt.datetime | None
@@ -155,7 +157,8 @@ HEAD = Query(
     ThreadHead,
     """
     select p.id, p.uri, p.url, p.root_id, p.author_id, p.state, p.title, p.link, p.html, p.excerpt, p.language,
-           p.revision, p.reply_count, p.thank_count, p.locked, p.position, p.announced_at, p.submitted_at, p.edited_at,
+           p.revision, p.reply_count, p.thank_count, p.attested_count, p.locked, p.position, p.announced_at,
+           p.submitted_at, p.edited_at,
            a.name as author_name, a.host as author_host, a.title as author_title, g.id as group_id,
            g.name as group_name, g.host as group_host, g.title as group_title, gr.language as group_language,
            gr.posting, m.state as membership, m.role, m.banned_until,
@@ -175,8 +178,8 @@ REPLIES = Query(
     select p.id, p.parent_id, p.depth, p.path, p.author_id, p.state,
            case when p.state = 'published' or (p.author_id = $2 and p.state <> 'deleted')
                   or ($3 and p.state in ('held', 'removed')) then p.html else '' end as html,
-           p.revision, p.thank_count, p.announced_at, p.submitted_at, p.edited_at, a.name as author_name,
-           a.host as author_host, a.title as author_title,
+           p.revision, p.thank_count, p.attested_count, p.announced_at, p.submitted_at, p.edited_at,
+           a.name as author_name, a.host as author_host, a.title as author_title,
            (v.value is not null and v.value = 1) as thanked
       from posts p join actors a on a.id = p.author_id
       left join votes v on v.post_id = p.id and v.actor_id = $2

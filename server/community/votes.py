@@ -1,4 +1,4 @@
-"""One kind of vote, "thank": counted once per person and post. Owns the table `votes`."""
+"""One kind of vote, "thank": counted once per person and post. Owns the tables `votes` and `attested_votes`."""
 
 from server import jobs
 from server.community import notifications
@@ -6,6 +6,9 @@ from server.community.actors import Actor
 from server.community.posts import Post
 from server.db import Command, Conn, Query, Row
 from server.errors import Refused
+
+# Of one post: a server that makes voters up does not fill our disk with them.
+MOST_ATTESTED = 10_000
 
 
 class TakenBack(Row, frozen=True):
@@ -20,13 +23,18 @@ LOCK = Command("select id from posts where id = $1 for no key update")
 GIVE = Command(
     """
     with old as (select value from votes where post_id = $1 and actor_id = $2),
+    replaced as (
+        delete from attested_votes
+         where post_id = $1 and voter_uri = (select uri from actors where id = $2 and host is not null)
+        returning 1),
     given as (
         insert into votes (post_id, actor_id, value, uri) values ($1, $2, $3, $4)
         on conflict (post_id, actor_id) do update set value = excluded.value, uri = excluded.uri
          where votes.value <> excluded.value
         returning value)
     update posts set thank_count = thank_count
-           + (select count(*) from given where value = 1)::int - (select count(*) from old where value = 1)::int
+           + (select count(*) from given where value = 1)::int - (select count(*) from old where value = 1)::int,
+           attested_count = attested_count - (select count(*) from replaced)::int
      where id = $1 and exists (select 1 from given)"""
 )
 TAKE_BACK = Query(
@@ -37,6 +45,31 @@ TAKE_BACK = Query(
         update posts set thank_count = thank_count - 1
          where id = $1 and exists (select 1 from gone where value = 1))
     select value, uri from gone""",
+)
+# Not of our own people, of their own post, of whom we suspended, or of whoever voted themselves.
+ATTEST = Command(
+    """
+    with given as (
+        insert into attested_votes (voter_uri, post_id, uri)
+        select $2, $1, $3
+         where not exists (
+                select 1 from actors a
+                 where a.uri = $2 and (
+                        a.host is null or a.suspended_at is not null
+                        or exists (select 1 from posts p where p.id = $1 and p.author_id = a.id)
+                        or exists (select 1 from votes v where v.post_id = $1 and v.actor_id = a.id)))
+           and (select attested_count from posts where id = $1) < $4
+        on conflict do nothing returning 1)
+    update posts set attested_count = attested_count + 1 where id = $1 and exists (select 1 from given)"""
+)
+UNATTEST = Command(
+    """
+    with gone as (delete from attested_votes where voter_uri = $1 and post_id = $2 returning 1)
+    update posts set attested_count = attested_count - 1 where id = $2 and exists (select 1 from gone)"""
+)
+ATTESTED_POST = Command(
+    """select v.post_id from attested_votes v join posts p on p.id = v.post_id
+        where v.voter_uri = $1 and v.uri = $2 and p.group_id = $3"""
 )
 POST_OF = Command("select post_id from votes where actor_id = $1 and uri = $2")
 MINE = Command("select value from votes where post_id = $1 and actor_id = $2")
@@ -68,6 +101,26 @@ async def dislike(conn: Conn, person: Actor, post: Post, *, uri: str | None = No
     """A `Dislike` from elsewhere: kept, so that its Undo fits, but not counted, shown or announced."""
     await LOCK.run(conn, post.id)
     await GIVE.run(conn, post.id, person.id, -1, uri)
+
+
+async def attest(conn: Conn, voter_uri: str, post: Post, uri: str) -> None:
+    """The server of a group says that somebody elsewhere thanked for a post in that group."""
+    await LOCK.run(conn, post.id)
+    await ATTEST.run(conn, post.id, voter_uri, uri, MOST_ATTESTED)
+
+
+async def unattest(conn: Conn, voter_uri: str, post: Post) -> None:
+    """It says that they took it back. What they told us themselves stays."""
+    await LOCK.run(conn, post.id)
+    await UNATTEST.run(conn, voter_uri, post.id)
+
+
+async def unattest_by_uri(conn: Conn, voter_uri: str, uri: str, group_id: int) -> None:
+    """As `unattest`, where only the address of the vote is named."""
+    post_id = await ATTESTED_POST.value(conn, voter_uri, uri, group_id)
+    if post_id is not None:
+        await LOCK.run(conn, post_id)
+        await UNATTEST.run(conn, voter_uri, post_id)
 
 
 async def thanked(conn: Conn, post_id: int, person_id: int) -> bool:

@@ -10,6 +10,9 @@ BROKEN = {
     "a post has a wrong count of thanks": """
         select count(*) from posts p where thank_count <>
             (select count(*) from votes v where v.post_id = p.id and value = 1)""",
+    "a post has a wrong count of what a group reports": """
+        select count(*) from posts p where attested_count <>
+            (select count(*) from attested_votes v where v.post_id = p.id)""",
     "a thread has a wrong count of replies": """
         select count(*) from posts p where parent_id is null and reply_count <>
             (select count(*) from posts r where r.root_id = p.id and r.id <> p.id and r.state = 'published')""",

@@ -13,9 +13,11 @@ from server.community.groups import Group
 from server.community.memberships import Membership
 from server.community.posts import Draft, Post
 from server.errors import Invalid
+from tests.browser_like import Browser
 from tests.conftest import MovedClock
 from tests.federation.peer import PUBLIC, Document, Peer
 from tests.federation.street import Street
+from web.app import create_app
 
 
 @dataclasses.dataclass
@@ -150,15 +152,75 @@ async def test_our_thank_goes_to_the_group(street: Street, garden: Garden) -> No
     assert garden.there.types() == ["Like"]
 
 
-async def test_votes_that_the_group_announces_are_counted_there(street: Street, garden: Garden) -> None:
+async def _thanks(street: Street, uri: str) -> tuple[int, int]:
+    """What people told us themselves, and what the group reports of others."""
+    async with street.runtime.db.read() as conn:
+        row = await conn.fetchrow("select thank_count, attested_count from posts where uri = $1", uri)
+    assert row is not None
+    return row["thank_count"], row["attested_count"]
+
+
+@pytest.mark.parametrize("kind", ["Like", "EmojiReact"])
+async def test_votes_that_the_group_announces_are_counted_apart(street: Street, garden: Garden, kind: str) -> None:
     page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
     voter = garden.there.actor("victor")
-    like = garden.there.activity("Like", voter, page["id"])
+    like = garden.there.activity(kind, voter, page["id"])
+    garden.there.fetched.clear()
     # PieFed sends them in lists.
     assert await garden.say("Announce", [like, like]) == 202
-    assert (await street.post(page["id"])).thank_count == 1
+    assert await _thanks(street, page["id"]) == (0, 1)
     assert await garden.say("Announce", garden.there.activity("Undo", voter, like)) == 202
-    assert (await street.post(page["id"])).thank_count == 0
+    assert await _thanks(street, page["id"]) == (0, 0)
+    # Nobody is asked who votes: a batch would cost a request for each.
+    assert garden.there.fetched == []
+
+
+async def test_an_announced_undo_may_name_the_vote_by_its_id_alone(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    like = garden.there.activity("Like", garden.there.actor("victor"), page["id"])
+    assert await garden.say("Announce", like) == 202
+    undo = garden.there.activity("Undo", garden.there.actor("victor"), like["id"])
+    assert await garden.say("Announce", undo) == 202
+    assert await _thanks(street, page["id"]) == (0, 0)
+
+
+async def test_a_dislike_takes_the_place_of_an_announced_like(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    voter = garden.there.actor("victor")
+    assert await garden.say("Announce", garden.there.activity("Like", voter, page["id"])) == 202
+    assert await garden.say("Announce", garden.there.activity("Dislike", voter, page["id"])) == 202
+    assert await _thanks(street, page["id"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("kind", "thanks"), [("Like", (1, 0)), ("Dislike", (0, 0))])
+async def test_a_vote_of_ones_own_takes_the_place_of_what_the_group_reports(
+    street: Street, garden: Garden, kind: str, thanks: tuple[int, int]
+) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    reported = street.mastodon.activity("Like", street.max, page["id"])
+    assert await garden.say("Announce", reported) == 202
+    assert await _thanks(street, page["id"]) == (0, 1)
+    own = await street.moot.deliver(street.mastodon.activity(kind, street.max, page["id"]))
+    assert own.status == 202
+    assert await _thanks(street, page["id"]) == thanks
+    # The group's word neither adds to it nor takes it away.
+    assert await garden.say("Announce", reported) == 202
+    assert await garden.say("Announce", street.mastodon.activity("Undo", street.max, reported)) == 202
+    assert await _thanks(street, page["id"]) == thanks
+
+
+async def test_the_page_says_who_reports_them(street: Street, garden: Garden) -> None:
+    page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
+    likes = [garden.there.activity("Like", garden.there.id("u"), page["id"]) for _ in range(3)]
+    assert await garden.say("Announce", likes) == 202
+    browser = Browser(create_app(street.runtime))
+    post = await street.post(page["id"])
+    shown = await browser.get(f"/t/{post.id}")
+    assert f"3 thanks that {garden.there.host} reports" in shown.text
+    async with street.runtime.db.transaction() as conn:
+        await votes.thank(conn, await street.actor(street.ana_id), post)
+    shown = await browser.get(f"/t/{post.id}")
+    assert f"and 3 that {garden.there.host} reports" in shown.text
 
 
 async def test_the_group_removes_and_restores_what_stands_in_it(street: Street, garden: Garden) -> None:

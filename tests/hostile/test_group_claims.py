@@ -4,7 +4,7 @@
 
 import pytest
 
-from server.community import actors, memberships, posts
+from server.community import actors, memberships, posts, votes
 from tests.federation.peer import Document
 from tests.federation.street import GROUP, Street, addressed
 from tests.hostile.conftest import Liar
@@ -72,6 +72,61 @@ async def test_B15_it_thanks_nobody_elsewhere(street: Street, liar: Liar) -> Non
     await liar.announce([liar.claim("Like", street.lena, thread.uri), liar.claim("Dislike", street.max, thread.uri)])
     async with street.runtime.db.read() as conn:
         assert await conn.fetchval("select count(*) from votes") == 0
+        assert await conn.fetchval("select count(*) from attested_votes") == 0
+
+
+async def _attested(street: Street, page: Document) -> int:
+    async with street.runtime.db.read() as conn:
+        return int(await conn.fetchval("select attested_count from posts where uri = $1", page["id"]))
+
+
+async def test_a_hundred_votes_that_it_makes_up_are_nobodys_thanks(street: Street, liar: Liar) -> None:
+    """Shown as what it reports, counted for nobody, and at most so many."""
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[liar.uri])
+    await liar.announce(liar.claim("Create", street.lena, page))
+    for batch in range(2):
+        voters = [f"{street.mastodon.base}/u/{batch}x{number}" for number in range(50)]
+        await liar.announce([liar.claim("Like", voter, page["id"]) for voter in voters])
+    assert (await street.post(page["id"])).thank_count == 0
+    assert await _attested(street, page) == 100
+    async with street.runtime.db.read() as conn:
+        assert await conn.fetchval("select count(*) from actors where uri ~ '/u/[0-9]+x'") == 0
+        assert await conn.fetchval("select count(*) from notifications where kind = 'thanked'") == 0
+
+
+async def test_it_votes_for_none_of_ours_nor_for_the_author_nor_for_the_suspended(street: Street, liar: Liar) -> None:
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[liar.uri])
+    await liar.announce(liar.claim("Create", street.lena, page))
+    async with street.runtime.db.transaction() as conn:
+        known = await actors.by_uri(conn, street.max)
+        assert known is not None
+        await actors.SUSPEND.run(conn, known.id)
+    for voter in ("http://moot.test/ap/people/ana", street.lena, street.max):
+        await liar.announce(liar.claim("Like", voter, page["id"]))
+    assert await _attested(street, page) == 0
+
+
+async def test_no_more_voters_are_kept_than_a_page_could_use(
+    street: Street, liar: Liar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(votes, "MOST_ATTESTED", 3)
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[liar.uri])
+    await liar.announce(liar.claim("Create", street.lena, page))
+    await liar.announce([liar.claim("Like", street.mastodon.id("u"), page["id"]) for _ in range(9)])
+    assert await _attested(street, page) == 3
+
+
+async def test_a_malformed_vote_spoils_no_other(street: Street, liar: Liar) -> None:
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[liar.uri])
+    await liar.announce(liar.claim("Create", street.lena, page))
+    good = liar.claim("Like", street.mastodon.id("u"), page["id"])
+    bad: list[object] = [
+        {"type": "Like"}, {"type": "Like", "actor": [street.max], "object": page["id"], "id": liar.there.id()},
+        {"type": "Undo", "object": {"type": "Like"}}, {"type": "Undo", "object": 7, "actor": street.max, "id": "x"},
+        liar.claim("Undo", street.max, {"type": "Like", "object": {"id": [1]}}), liar.claim("Undo", street.max, "x"),
+    ]  # fmt: skip
+    await liar.announce([*bad, good])
+    assert await _attested(street, page) == 1
 
 
 async def test_B15_it_takes_nothing_out_of_another_group(street: Street, liar: Liar) -> None:
@@ -125,5 +180,5 @@ async def test_B25_whom_we_block_is_not_even_asked(street: Street, liar: Liar, b
     await liar.announce(liar.claim("Create", street.lena, theirs))
     await liar.announce([liar.claim("Like", stranger, page["id"]), liar.claim("Like", street.lena, page["id"])])
     assert await street.count_posts() == 1
-    assert (await street.post(page["id"])).thank_count == 0
+    assert await _attested(street, page) == 0
     assert street.lemmy.fetched == []

@@ -53,6 +53,8 @@ async def _counts(runtime: Runtime) -> list[tuple[int, int]]:
             union all
             select thank_count, (select count(*) from votes v where v.post_id = p.id and v.value = 1) from posts p
             union all
+            select attested_count, (select count(*) from attested_votes v where v.post_id = p.id) from posts p
+            union all
             select reply_count, (select count(*) from posts r where r.root_id = p.id and r.id <> p.id
                 and r.state = 'published') from posts p where p.parent_id is null
             union all

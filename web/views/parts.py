@@ -92,7 +92,10 @@ class Answered(Struct, frozen=True):
 
 
 class PostView(Struct, frozen=True):
-    """A thread's first post or a reply. An address that is None stands for what this reader may not do."""
+    """A thread's first post or a reply. An address that is None stands for what this reader may not do.
+
+    `attested_count`: further thanks, which the group's server reports.
+    """
 
     id: str
     author: PersonView
@@ -105,6 +108,7 @@ class PostView(Struct, frozen=True):
     edited: TimeView | None = None
     history_url: str | None = None
     thank_count: int = 0
+    attested_count: int = 0
     thanked_by_me: bool = False
     thank_url: str | None = None
     reply_url: str | None = None
