@@ -2,7 +2,7 @@
 
 import asyncio
 
-from federation import delivery, lanes, senders
+from federation import delivery, keys, lanes, senders
 from server import jobs
 from server.db import Command, Conn, Query, Row
 from server.runtime import Runtime
@@ -43,7 +43,9 @@ async def tidy(runtime: Runtime) -> None:
     """Each kind in its own transaction, so that one that fails holds up no other."""
     while await _expire(runtime):
         pass
-    for forget in (FORGET_SEEN, FORGET_NOTES, FORGET_ACTIVITIES, senders.FORGET_MISSING, lanes.FORGET, lanes.MEND):
+    for forget in (
+        FORGET_SEEN, FORGET_NOTES, FORGET_ACTIVITIES, keys.FORGET_GONE, senders.FORGET_MISSING, lanes.FORGET, lanes.MEND
+    ):  # fmt: skip
         async with runtime.db.transaction() as conn:
             await forget.run(conn)
     async with runtime.db.transaction() as conn:

@@ -42,6 +42,12 @@ ADD = Command(
     """insert into own_keys (actor_id, kind, private_pem, public_text) values ($1, $2, $3, $4)
        on conflict do nothing"""
 )
+# The key outlives its owner as long as their farewell is on its way, and not longer.
+FORGET_GONE = Command(
+    """delete from own_keys k using actors a
+        where a.id = k.actor_id and a.deleted_at < clock_now() - interval '31 days'
+          and not exists (select 1 from deliveries d where d.sender_id = k.actor_id)"""
+)
 PUBLIC = Query(
     PublicKeys,
     """select rsa.public_text as rsa, ed25519.public_text as ed25519

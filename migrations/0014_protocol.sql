@@ -12,3 +12,12 @@ create table attested_votes (
     primary key (voter_uri, post_id)
 );
 alter table posts add column attested_count int not null default 0;
+
+-- federation/activities/farewell.py: to how many inboxes the farewell of one of our people went.
+create table farewells (
+    actor_id bigint primary key references actors,
+    activity_id bigint not null,
+    activity_uri text not null check (length(activity_uri) <= 2048),
+    asked int not null,
+    said_at timestamptz not null default clock_now()
+);

@@ -35,6 +35,8 @@ EFFECTS: dict[str, str] = {
     "spread_actor": "federation.spread:spread_actor",
     "spread_decision": "federation.spread:spread_decision",
     "spread_report": "federation.spread:spread_report",
+    "erase_person": "server.community.farewell:erase_person",
+    "spread_farewell": "federation.activities.farewell:spread",
     "take_attested_votes": "federation.attested:take",
     "move_member": "federation.activities.move:move_member",
 }

@@ -155,6 +155,7 @@ SENTENCES = {
     Message("Thank you. The moderators will read your report."),
     Message("Deleted."),
     Message("Your change is being checked."),
+    Message("Your account is deleted. Other servers are being told."),
     Message("Welcome."),
     Message("Done."),
     Message("Decided."),

@@ -84,6 +84,13 @@ ADMINS = Command("select array_agg(actor_id) from accounts where admin and state
 SET_STATE = Command("update accounts set state = $2 where actor_id = $1 and state = $3")
 SET_PASSWORD = Command("update accounts set password_hash = $2 where actor_id = $1")
 SET_PREFERENCES = Command("update accounts set language = $2, timezone = $3, theme = $4 where actor_id = $1")
+# Nothing is left that says who it was; the row stays for what refers to it.
+CLOSE = Command(
+    """update accounts set state = 'deleted', email = actor_id::text || '@deleted.invalid', password_hash = $2,
+              application = null, admin = false
+        where actor_id = $1"""
+)
+END_TOKENS = Command("delete from account_tokens where account_id = $1")
 ADD_INVITE = Command(
     """insert into invites (id, token_hash, created_by, uses_left, expires_at)
        values ($1, $2, $3, $4, clock_now() + interval '14 days')"""
@@ -247,10 +254,25 @@ async def reset_password(conn: Conn, secret: str, password: str) -> int:
 async def change_password(conn: Conn, account_id: int, present: str, new: str) -> None:
     """A new password for somebody who knows the present one; the caller ends their other sessions."""
     account = await by_id(conn, account_id)
-    if not await verify_password(account.password_hash, present):
-        raise Invalid({"present_password": "This is not your present password."})
+    await check_password(account, present, "present_password")
     check_new_password(new)
     await _set_password(conn, account_id, new)
+
+
+async def check_password(account: Account, password: str, field: str) -> None:
+    """Raise Invalid for `field` unless this is the account's password."""
+    if not await verify_password(account.password_hash, password):
+        raise Invalid({field: "This is not your present password."})
+
+
+async def is_last_admin(conn: Conn, account_id: int) -> bool:
+    return list(await ADMINS.value(conn) or []) == [account_id]
+
+
+async def close(conn: Conn, account_id: int) -> None:
+    """End an account for good; nobody can log in to it any more."""
+    await CLOSE.run(conn, account_id, NO_PASSWORD)
+    await END_TOKENS.run(conn, account_id)
 
 
 async def _set_password(conn: Conn, account_id: int, password: str) -> None:

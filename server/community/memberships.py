@@ -105,6 +105,14 @@ MODERATOR_COUNT = Command(
     "select count(*) from memberships where target_id = $1 and role = 'moderator' and state = 'joined'"
 )
 
+MODERATES_ALONE = Command(
+    """select exists (
+        select 1 from memberships m join actors g on g.id = m.target_id and g.kind = 'group' and g.host is null
+         where m.person_id = $1 and m.role = 'moderator' and m.state = 'joined'
+           and not exists (select 1 from memberships o where o.target_id = m.target_id and o.role = 'moderator'
+                              and o.state = 'joined' and o.person_id <> m.person_id))"""
+)
+
 
 async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None = None) -> str:
     """Join, or ask to: returns the new state. `group` must be as `person` sees it. Refused where nobody may ask."""
@@ -207,6 +215,11 @@ async def end_all(conn: Conn, person_id: int) -> None:
     """Somebody is gone for good: they leave everything."""
     for followed in await OF_PERSON.all(conn, person_id):
         await unfollow(conn, person_id, followed.target_id)
+
+
+async def moderates_alone(conn: Conn, person_id: int) -> bool:
+    """Whether a group of ours would be left without a moderator."""
+    return bool(await MODERATES_ALONE.value(conn, person_id))
 
 
 async def set_role(conn: Conn, group: Group, person_id: int, role: str) -> None:

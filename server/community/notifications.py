@@ -76,6 +76,7 @@ READ_THREAD = Command(
 HAS = Command(
     "select exists (select 1 from notifications where account_id = $1 and kind = $2 and actor_id = $3 and post_id = $4)"
 )
+FORGET_ACCOUNT = Command("delete from notifications where account_id = $1")
 FORGET = Command("delete from notifications where created_at < clock_now() - interval '180 days'")
 
 

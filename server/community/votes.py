@@ -71,6 +71,16 @@ ATTESTED_POST = Command(
     """select v.post_id from attested_votes v join posts p on p.id = v.post_id
         where v.voter_uri = $1 and v.uri = $2 and p.group_id = $3"""
 )
+# In one order, so that two who leave at once do not wait for each other's posts.
+LOCK_ALL = Command(
+    """select count(*) from (select p.id from posts p join votes v on v.post_id = p.id where v.actor_id = $1
+                              order by p.id for no key update of p) locked"""
+)
+FORGET_VOTER = Command(
+    """
+    with gone as (delete from votes where actor_id = $1 returning post_id, value)
+    update posts p set thank_count = thank_count - 1 from gone where p.id = gone.post_id and gone.value = 1"""
+)
 POST_OF = Command("select post_id from votes where actor_id = $1 and uri = $2")
 MINE = Command("select value from votes where post_id = $1 and actor_id = $2")
 
@@ -121,6 +131,12 @@ async def unattest_by_uri(conn: Conn, voter_uri: str, uri: str, group_id: int) -
     if post_id is not None:
         await LOCK.run(conn, post_id)
         await UNATTEST.run(conn, voter_uri, post_id)
+
+
+async def forget_voter(conn: Conn, person_id: int) -> None:
+    """Somebody is gone for good, and their thanks with them; other servers hear of that by their farewell."""
+    await LOCK_ALL.value(conn, person_id)
+    await FORGET_VOTER.run(conn, person_id)
 
 
 async def thanked(conn: Conn, post_id: int, person_id: int) -> bool:

@@ -45,17 +45,28 @@ class Peer:
         self.numbers = itertools.count(1)
 
     async def start(self) -> None:
+        await self._listen(0)
+        self.host = f"{self.name}:{self._runner.addresses[0][1]}"
+        self.base = f"http://{self.host}"
+
+    async def _listen(self, port: int) -> None:
         app = web.Application()
         app.router.add_post("/inbox", self._take)
         app.router.add_get("/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.address, 0).start()
-        self.host = f"{self.name}:{self._runner.addresses[0][1]}"
-        self.base = f"http://{self.host}"
+        await web.TCPSite(self._runner, self.address, port).start()
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+
+    async def pause(self) -> None:
+        """Be away: nobody listens at our address."""
+        await self._runner.cleanup()
+
+    async def resume(self) -> None:
+        """Be back at the same address, with all that we knew."""
+        await self._listen(int(self.host.rpartition(":")[2]))
 
     async def _take(self, request: web.Request) -> web.Response:
         self.inbox.append(json.loads(await request.read()))

@@ -8,13 +8,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server import limits
-from server.community import access, accounts, actors, notifications, sessions, timelines
+from server.community import access, accounts, actors, farewell, notifications, sessions, timelines
 from server.community.actors import Actor
 from server.db import Conn
 from server.errors import Invalid, NotFound
 from server.ids import parse_id
 from server.messages import Message
-from web import describe, forms, present
+from web import describe, forms, present, session
 from web.negotiation import wants_activity
 from web.pages.group import handle_of
 from web.routing import get, post
@@ -118,6 +118,8 @@ async def _show_settings(
         password_action="/settings/password",  # noqa: S106
         password=forms.field({}, "password", said),
         new_password=forms.field({}, "new_password", said),
+        farewell_action="/settings/farewell",
+        farewell=forms.field({}, "farewell", said),
     )
     return await visit.show(page, status)
 
@@ -174,6 +176,26 @@ async def change_password(visit: Visit) -> Response:
     return visit.go("/settings", "Your new password is set.")
 
 
+class FarewellTyped(forms.Form, frozen=True):
+    farewell: str = ""
+
+
+async def say_farewell(visit: Visit) -> Response:
+    """Delete the reader's account, at once and for good."""
+    typed = await forms.fields_of(visit.request)
+    account_id = access.check_signed_in(visit.viewer)
+    await visit.count_hit("password", str(account_id), limits.SIGN_IN)
+    try:
+        form = forms.decode(FarewellTyped, typed)
+        async with visit.change() as conn:
+            await farewell.leave(conn, account_id, form.farewell)
+    except Invalid as invalid:
+        return await _show_settings(visit, None, invalid.fields, 422)
+    response = visit.go("/", "Your account is deleted. Other servers are being told.")
+    session.clear_cookie(response, visit.runtime.settings)
+    return response
+
+
 ROUTES: list[Route] = [
     get("/@{handle}", profile_page),
     get("/notifications", notifications_page),
@@ -181,4 +203,5 @@ ROUTES: list[Route] = [
     get("/settings", settings_page),
     post("/settings", save_settings, limits.WRITE),
     post("/settings/password", change_password, None),
+    post("/settings/farewell", say_farewell, None),
 ]

@@ -329,3 +329,5 @@ class SettingsPage(Page, frozen=True):
     password_action: str = ""
     password: Field = Field()
     new_password: Field = Field()
+    farewell_action: str = ""
+    farewell: Field = Field()
