@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 ACTIVITY_JSON = "application/activity+json; charset=utf-8"
 AGE_SECONDS = 60
+MAX_TAGS = 2000
 
 
 def wants_page(request: Request) -> bool:
@@ -25,9 +26,15 @@ def document(request: Request, content: object, *, status: int = 200, shared: bo
         "Vary": "Accept",
         "Cache-Control": f"public, max-age={AGE_SECONDS}" if shared else "private, no-store",
     }
-    if request.headers.get("if-none-match") == etag and status == 200:
+    if status == 200 and _knows(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, status, headers, ACTIVITY_JSON)
+
+
+def _knows(request: Request, etag: str) -> bool:
+    """Whether the asker has these very bytes. It may name several; a proxy that compresses weakens them (RFC 9110)."""
+    named = request.headers.get("if-none-match", "")
+    return named.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in named[:MAX_TAGS].split(",")}
 
 
 def json(content: object, media_type: str = "application/json; charset=utf-8", *, age: int = AGE_SECONDS) -> Response:

@@ -184,7 +184,8 @@ def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False
         document["contentMap"] = {post.language: post.html}
     if post.edited_at is not None:
         document["updated"] = instant(post.edited_at)
-    if post.root_id is not None and post.root_uri == urls.post(post.root_id):
+    if post.root_id is not None and (post.group_host is None or post.root_uri == urls.post(post.root_id)):
+        # A thread in a group of ours is that group's conversation, wherever its first post was written.
         document["context"] = f"{urls.post(post.root_id)}/context"
     return document | (_thread_part(post, summary_is_warning) if post.is_thread else _reply_part(post))
 

@@ -116,11 +116,13 @@ async def instance_outbox(request: Request) -> Response:
     return answers.document(request, collections.whole(f"{uri}/outbox", []))
 
 
-async def _post_row(request: Request, conn: Conn) -> PostRow | None:
+async def _post_row(request: Request, conn: Conn, *, of_our_groups: bool = False) -> PostRow | None:
+    """A post of our people; with `of_our_groups` also others' posts in our groups, whose conversation is here."""
     post_id = parse_id(request.path_params["id"])
     post = await documents.BY_ID.one(conn, post_id) if post_id is not None else None
     # What is held, waiting or not ours does not exist for others (H6).
-    if post is None or not post.local or post.visibility != "public" or post.position is None:
+    ours = post is not None and (post.local or (of_our_groups and post.group_host is None))
+    if post is None or not ours or post.visibility != "public" or post.position is None:
         return None
     if post.state in ("published", "removed", "deleted") and post.announced_at is not None:
         return post
@@ -163,7 +165,7 @@ async def _post_collection(request: Request, name: str) -> Response:
     )
     runtime = _runtime(request)
     async with runtime.db.read() as conn:
-        found = await _post_row(request, conn)
+        found = await _post_row(request, conn, of_our_groups=name == "context")
         if found is None or found.state == "deleted":
             return problem(404, "no_such_post")
         uri = f"{Urls(runtime.settings.base_url).post(found.id)}/{name}"

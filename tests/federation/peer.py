@@ -164,7 +164,10 @@ class Moot:
         self.browser = Browser(app)
 
     async def get(self, path: str, accept: str = ACTIVITY) -> Answer:
-        return await self.browser.send("GET", path.removeprefix(BASE_URL), headers={"accept": accept})
+        return await self.ask(path, {"accept": accept})
+
+    async def ask(self, path: str, headers: dict[str, str]) -> Answer:
+        return await self.browser.send("GET", path.removeprefix(BASE_URL), headers=headers)
 
     async def deliver(self, activity: Document, *, key: str | None = None, path: str = "/ap/inbox") -> Answer:
         """POST an activity, signed by its own actor unless `key` says otherwise."""
