@@ -162,7 +162,10 @@ def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | No
 
 
 def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Document:
-    """A thread as `Article`, a reply as `Note`. `summary_is_warning`: the reader's software hides text behind it."""
+    """A thread as `Article`, a reply as `Note`. `summary_is_warning`: the reader's software hides text behind it.
+
+    Then the title stands in the text itself.
+    """
     document: Document = {
         "id": post.uri,
         "attributedTo": post.author_uri,
@@ -192,22 +195,30 @@ def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False
 
 def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
     title = post.title or ""
-    part: Document = {
-        "type": "Article",
-        "name": title,
-        "commentsEnabled": not post.locked,
-        "stickied": post.pinned,
-    }
+    part: Document = {"type": "Article", "commentsEnabled": not post.locked, "stickied": post.pinned}
     if summary_is_warning:
-        # Misskey's family and GoToSocial drop `name` and turn `summary` into a content warning.
-        part["content"] = f"<p><strong>{text.escape(title)}</strong></p>{post.html}"
-    elif post.excerpt:
-        # Mastodon shows name, summary and link of an Article, never its content.
-        part["summary"] = f"<p>{text.escape(post.excerpt)}</p>"
+        # Misskey's family drops `name`, and GoToSocial makes the warning of it where there is no `summary`.
+        part["content"] = _titled(title, post)
+        if post.language:
+            part["contentMap"] = {post.language: part["content"]}
+    else:
+        part["name"] = title
+        if post.excerpt:
+            # Mastodon shows name, summary and link of an Article, never its content.
+            part["summary"] = f"<p>{text.escape(post.excerpt)}</p>"
     if post.link:
         # Lemmy takes the first attachment as the thread's link; Mastodon makes its card from it.
         part["attachment"] = [{"type": "Link", "href": post.link, "mediaType": "text/html"}]
     return part
+
+
+def _titled(title: str, post: PostRow) -> str:
+    """The text under its title, with the link that such software does not read from `attachment`."""
+    head = f"<p><strong>{text.escape(title)}</strong></p>"
+    if post.link:
+        link = text.escape(post.link)
+        head += f'<p><a href="{link}">{link}</a></p>'
+    return head + post.html
 
 
 def _reply_part(post: PostRow) -> Document:

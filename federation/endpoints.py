@@ -141,7 +141,8 @@ async def post(request: Request) -> Response:
             return answers.to_page(thread_page(found.id))
         if found.state != "published":
             return answers.document(request, documents.tombstone(found), status=410)
-        reader = await software.reader_software(conn, request.headers.get("signature", ""))
+        signature = request.headers.get("signature-input") or request.headers.get("signature", "")
+        reader = await software.reader_software(conn, signature)
     warning = found.is_thread and software.turns_summary_into_warning(reader)
     document = documents.post_document(Urls(runtime.settings.base_url), found, summary_is_warning=warning)
     return answers.document(request, {"@context": CONTEXT} | document, shared=not warning)

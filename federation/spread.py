@@ -50,7 +50,10 @@ async def _tell_remote_group(conn: Conn, urls: Urls, post: PostRow, verb: str, e
         *await outbox.inbox_of(conn, post.parent_author_id),
         *await outbox.readers_of(conn, post.author_id),
     ]
-    await outbox.send(conn, activity, post.author_id, readers, f"post:{post.id}")
+    if verb == "delete":
+        await outbox.send(conn, activity, post.author_id, readers, f"post:{post.id}")
+    else:
+        await create.send_directly(conn, urls, post, event, activity, readers)
 
 
 async def spread_vote(

@@ -111,9 +111,9 @@ async def _first_named_group(conn: Conn, post: RemotePost) -> int | None:
     return None
 
 
-def build(urls: Urls, post: PostRow) -> Document:
+def build(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Document:
     """The Create of one of our own posts; `record` gives it its id."""
-    document = documents.post_document(urls, post)
+    document = documents.post_document(urls, post, summary_is_warning=summary_is_warning)
     return {
         "type": "Create",
         "actor": post.author_uri,
@@ -139,7 +139,7 @@ async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
         activity = await record(conn, urls, post, event)
         # The parent's author and the author's own followers hear from the author, also where nobody reads the group.
         direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
-        await outbox.send(conn, activity, post.author_id, direct, f"post:{post.id}")
+        await send_directly(conn, urls, post, event, activity, direct)
         whole: Document | None = activity.document
     else:
         whole = outbox.as_received(post.received)
@@ -147,6 +147,23 @@ async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
         await boost(conn, urls, post, event, readers)
     if whole is not None:
         await announce(conn, urls, post, event, whole, readers)
+
+
+async def send_directly(
+    conn: Conn, urls: Urls, post: PostRow, event: str, activity: Outgoing, readers: list[outbox.Reader]
+) -> None:
+    """An author's own Create or Update, to each reader in the form that their software shows without a warning."""
+    warned = outbox.warned(readers) if post.is_thread else []
+    shown = [reader for reader in readers if reader not in warned]
+    await outbox.send(conn, activity, post.author_id, shown, f"post:{post.id}")
+    if not warned:
+        return
+    document = build(urls, post, summary_is_warning=True) | {"type": activity.document["type"]}
+    # Not public: the outbox lists the post once.
+    other = await outbox.record(
+        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}:titled", public=False
+    )
+    await outbox.send(conn, other, post.author_id, warned, f"post:{post.id}")
 
 
 async def boost(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:

@@ -60,16 +60,18 @@ async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
 
 
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str, number: int) -> None:
-    """An edit in one of our groups. Mastodon ignores an Update inside an Announce, so microblogs get it directly."""
+    """An edit in one of our groups. Mastodon ignores an Update inside an Announce, so microblogs get it directly.
+
+    An edited reply too: they read it from the thread's `replies`, and would show its old text for ever.
+    """
     if not post.public:
         return
     readers = await outbox.readers_of(conn, post.group_id)
     if post.local:
         activity = await record(conn, urls, post, event)
         direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
-        if post.is_thread:
-            direct += outbox.microblogs(readers)
-        await outbox.send(conn, activity, post.author_id, direct, f"post:{post.id}")
+        direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
+        await create.send_directly(conn, urls, post, event, activity, direct)
         whole: Document | None = activity.document
     else:
         whole = outbox.as_received(post.received) if number == post.revision else None
