@@ -61,10 +61,10 @@ class Street:
             assert group is not None
             return group
 
-    async def write(self, title: str | None, source: str, parent: Post | None = None) -> Post:
+    async def write(self, title: str | None, source: str, parent: Post | None = None, link: str | None = None) -> Post:
         author, group = await self.actor(self.ana_id), await self.group(self.ana_id)
         async with self.runtime.db.transaction() as conn:
-            draft = Draft(author=author, group=group, parent=parent, title=title, source=source)
+            draft = Draft(author=author, group=group, parent=parent, title=title, link=link, source=source)
             post = await posts.submit_post(conn, self.urls, draft)
         await self.settle()
         return await self.post(post.uri)

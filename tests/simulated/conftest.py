@@ -1,0 +1,94 @@
+"""Elm Street with a member on each of seven kinds of software."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from moderation import decisions
+from server.community import posts, revisions, votes
+from server.community.posts import Post
+from server.runtime import Runtime
+from tests.federation.street import GROUP, Street, addressed
+from tests.simulated.forums import Lemmy, Mbin, NodeBB, PieFed
+from tests.simulated.microblogs import GoToSocial, Mastodon, Misskey
+from tests.simulated.reader import Reader
+
+ANA = "http://moot.test/ap/people/ana"
+
+
+class Crowd:
+    """What happens in Elm Street, told to `readers`; each method ends when everybody has heard of it."""
+
+    def __init__(self, street: Street, readers: list[Reader]) -> None:
+        self.street = street
+        self.readers = readers
+
+    async def open(self) -> None:
+        for reader in self.readers:
+            reader.moot, reader.others = self.street.moot, self.readers
+        await self.street.open()
+        for reader in self.readers:
+            await reader.join(GROUP)
+        await self.street.settle()
+
+    async def follow_the_author(self) -> None:
+        for reader in self.readers:
+            await reader.join(ANA)
+        await self.street.settle()
+
+    async def write(self, title: str | None, text: str, parent: Post | None = None, link: str | None = None) -> Post:
+        return await self.street.write(title, text, parent, link)
+
+    async def written_on_mastodon(self, html: str) -> Post:
+        there = self.street.mastodon
+        activity = addressed(self.street, there, there.actor("max"), html)
+        assert (await self.street.moot.deliver(activity)).status == 202
+        await self.street.settle()
+        return await self.street.post(activity["object"]["id"])
+
+    async def edit(self, post: Post, title: str | None, text: str) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await revisions.submit_edit(conn, post.id, title=title, link=None, source=text)
+        await self.street.settle()
+
+    async def delete(self, post: Post) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await posts.delete_post(conn, await posts.by_id(conn, post.id, lock=True))
+        await self.street.settle()
+
+    async def remove(self, post: Post, reason: str) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await decisions.remove_directly(conn, self.street.mia, post.id, self.street.rule_id, reason)
+        await self.street.settle()
+
+    async def restore(self, post: Post) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await decisions.restore(conn, self.street.mia, post.id, "We were too strict.")
+        await self.street.settle()
+
+    async def thank(self, post: Post) -> None:
+        mia = await self.street.actor(self.street.mia_id)
+        async with self.street.runtime.db.transaction() as conn:
+            await votes.thank(conn, mia, post)
+        await self.street.settle()
+
+    async def open_thread(self, post: Post) -> None:
+        for reader in self.readers:
+            await reader.open_thread(post.uri)
+
+
+@pytest.fixture
+async def crowd(runtime: Runtime) -> AsyncIterator[Crowd]:
+    lemmy, mastodon = Lemmy("127.0.0.5"), Mastodon("127.0.0.6")
+    readers: list[Reader] = [
+        mastodon, Misskey("127.0.0.7"), GoToSocial("127.0.0.8"),
+        lemmy, PieFed("127.0.0.9"), Mbin("127.0.0.10"), NodeBB("127.0.0.11"),
+    ]  # fmt: skip
+    async with AsyncExitStack() as stack:
+        for reader in readers:
+            await reader.start()
+            stack.push_async_callback(reader.stop)
+        made = Crowd(Street(runtime, lemmy, mastodon), readers)
+        await made.open()
+        yield made

@@ -1,0 +1,234 @@
+"""Lemmy, PieFed, Mbin and NodeBB: groups whose own server announces whole activities (FEP-1b12)."""
+
+import re
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from tests.federation.peer import PUBLIC, Document
+from tests.simulated.reader import Reader, Refused, Shown, first_line, link_of, uri_of, words
+
+LONGEST_TITLE = 200
+
+
+@dataclass
+class Entry:
+    author: str
+    parent: str | None
+    title: str
+    text: str
+    link: str
+    state: str = "shown"
+    reason: str = ""
+    locked: bool = False
+    pinned: bool = False
+    thanks: set[str] = field(default_factory=set)
+
+
+class Forum(Reader):
+    """The member has joined our group and sees its threads, with their replies below."""
+
+    thread_types = frozenset({"Article", "Page", "Note", "Question"})
+    shows_reasons = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.entries: dict[str, Entry] = {}
+
+    async def take(self, activity: Document) -> None:
+        if activity["type"] == "Accept":
+            return
+        if activity["type"] != "Announce":
+            # An author's own Delete comes directly too.
+            await self.act(activity)
+            return
+        group = activity["actor"]
+        if group not in self.followed:
+            raise Refused("nobody here has joined that group")
+        announced = activity["object"]
+        if not isinstance(announced, dict) or "actor" not in announced:
+            raise Refused("a plain object is announced for microblogs only")
+        self.check_announce(activity)
+        if self.group_of(announced) != group:
+            raise Refused("another group's")
+        await self.act(announced)
+
+    def check_announce(self, activity: Document) -> None:
+        pass
+
+    def group_of(self, activity: Document) -> str | None:
+        """Found in `audience`, `to` or `cc`."""
+        inner = activity["object"] if isinstance(activity["object"], dict) else {}
+        for document in (activity, inner):
+            for name in ("audience", "to", "cc"):
+                value = document.get(name) or []
+                for uri in value if isinstance(value, list) else [value]:
+                    if uri in self.followed:
+                        return str(uri)
+        return None
+
+    async def act(self, activity: Document) -> None:
+        match activity["type"]:
+            case "Create" | "Update":
+                await self.create(activity)
+            case "Delete":
+                await self.delete(activity)
+            case "Undo":
+                await self.undo(activity)
+            case "Like":
+                self.known(uri_of(activity["object"])).thanks.add(activity["actor"])
+            case _:
+                raise Refused("of no use here")
+
+    def known(self, uri: str) -> Entry:
+        if uri not in self.entries:
+            raise Refused("unknown post")
+        return self.entries[uri]
+
+    async def create(self, activity: Document) -> None:
+        document = activity["object"]
+        if document["attributedTo"] != activity["actor"]:
+            raise Refused("author is not actor")
+        parent = document.get("inReplyTo")
+        if parent:
+            self.known(parent)
+        elif document["type"] not in self.thread_types:
+            raise Refused(f"{document['type']} is no thread here")
+        entry = Entry(
+            document["attributedTo"],
+            parent,
+            "" if parent else self.title_of(document),
+            self.text_of(document),
+            link_of(document),
+            locked=document.get("commentsEnabled") is False,
+            pinned=document.get("stickied") is True,
+        )
+        if (known := self.entries.get(document["id"])) is not None:
+            entry.thanks = known.thanks
+        self.entries[document["id"]] = entry
+
+    def title_of(self, document: Document) -> str:
+        return str(document.get("name") or first_line(document["content"]))[:LONGEST_TITLE]
+
+    def text_of(self, document: Document) -> str:
+        return words(document["content"])
+
+    async def delete(self, activity: Document) -> None:
+        entry = self.known(uri_of(activity["object"]))
+        if activity["actor"] == entry.author:
+            entry.state = "deleted"
+        elif await self.moderates(activity["actor"]):
+            entry.state, entry.reason = "removed", str(activity.get("summary") or "")
+        else:
+            raise Refused("not theirs to delete")
+
+    async def undo(self, activity: Document) -> None:
+        undone = activity["object"]
+        entry = self.known(uri_of(undone["object"]))
+        if undone["type"] == "Like":
+            entry.thanks.discard(activity["actor"])
+        elif undone["type"] == "Delete" and await self.moderates(activity["actor"]):
+            entry.state = "shown"
+        else:
+            raise Refused("not theirs to undo")
+
+    async def moderates(self, actor: str) -> bool:
+        """Moderators are who stands in the group's `attributedTo`."""
+        for group in self.followed:
+            document = await self.fetch(group) or {}
+            moderators = await self.fetch(str(document.get("attributedTo"))) or {}
+            if actor in moderators.get("orderedItems", []):
+                return True
+        return False
+
+    def show(self, uri: str) -> Shown | None:
+        entry = self.entries.get(uri)
+        if entry is None:
+            return None
+        where = "below" if entry.parent else "thread"
+        if entry.state != "shown":
+            return Shown(entry.state, entry.reason if self.shows_reasons else "")
+        marks = [name for name, holds in (("locked", entry.locked), ("pinned", entry.pinned)) if holds]
+        if entry.thanks:
+            marks.append(f"{len(entry.thanks)} thanks")
+        return Shown(where, f"{entry.title} {entry.link} {entry.text}", marks=marks)
+
+
+class Lemmy(Forum):
+    software = "lemmy"
+    thread_types = frozenset({"Article", "Page", "Note", "Video", "Event"})
+
+    def check_announce(self, activity: Document) -> None:
+        if PUBLIC not in [*activity["to"], *activity["cc"]]:
+            raise Refused("not public")
+
+    async def create(self, activity: Document) -> None:
+        document = activity["object"]
+        if document["type"] == "Note" and not document.get("inReplyTo"):
+            # A Create of a Note is read as a comment, and a comment needs a parent.
+            raise Refused("a Note without a parent in an Announce")
+        if PUBLIC not in [*document["to"], *document["cc"]]:
+            raise Refused("not public")
+        await super().create(activity)
+
+    def group_of(self, activity: Document) -> str | None:
+        inner = activity["object"] if isinstance(activity["object"], dict) else {}
+        audience = inner.get("audience") or activity.get("audience")
+        return str(audience) if audience else super().group_of(activity)
+
+    def text_of(self, document: Document) -> str:
+        source = document.get("source") or {}
+        return str(source.get("content") or words(document["content"]))
+
+    async def delete(self, activity: Document) -> None:
+        """A Delete with a `summary`, even an empty one, is a moderator's removal; without one it is the author's."""
+        entry = self.known(uri_of(activity["object"]))
+        if ("summary" in activity) == (activity["actor"] == entry.author):
+            raise Refused("neither a deletion nor a removal")
+        await super().delete(activity)
+
+
+class PieFed(Forum):
+    software = "piefed"
+
+    def check_wire(self, request: web.Request, activity: Document) -> None:
+        """The parameters in one spelling alone, and the digest's name in capitals."""
+        signature = request.headers["Signature"]
+        spelled = "algorithm=" in signature and not re.search(r'",\s', signature)
+        if not spelled or not request.headers["Digest"].startswith("SHA-256=") or "Date" not in request.headers:
+            raise Refused("cannot read the signature")
+
+    def text_of(self, document: Document) -> str:
+        source = document.get("source") or {}
+        return str(source.get("content") or words(document["content"]))
+
+
+class Mbin(Forum):
+    software = "mbin"
+
+    def check_wire(self, request: web.Request, activity: Document) -> None:
+        """Key, activity and actor are of one host."""
+        named = re.search(r'keyId="([^"]+)"', request.headers["Signature"])
+        uris = [named[1] if named else "", activity["id"], activity["actor"]]
+        if len({uri.split("/")[2] for uri in uris}) != 1:
+            raise Refused("key, activity and actor of different hosts")
+
+    def title_of(self, document: Document) -> str:
+        """A Note stands among the microblog posts, without a title."""
+        return "" if document["type"] == "Note" else super().title_of(document)
+
+
+class NodeBB(Forum):
+    software = "nodebb"
+    shows_reasons = False
+
+    async def create(self, activity: Document) -> None:
+        """The post is read from its own address, whatever was announced."""
+        document = await self.fetch(activity["object"]["id"])
+        if document is None:
+            raise Refused("cannot be fetched")
+        await super().create(activity | {"object": document})
+
+    async def moderates(self, actor: str) -> bool:
+        """Whoever is of the post's or the announcing group's own host may delete."""
+        return any(actor.split("/")[2] == group.split("/")[2] for group in self.followed)
