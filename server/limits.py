@@ -1,5 +1,6 @@
 """Rate limits that all processes share: hits per key and window, counted in PostgreSQL."""
 
+import asyncio
 import datetime as dt
 
 import msgspec
@@ -57,16 +58,27 @@ class Booked:
         self._at_once = at_once
         self._window = 0
         self._left: dict[str, int] = {}
+        self._booking: dict[str, asyncio.Lock] = {}
 
     async def count(self, key: str) -> bool:
         """As the function of this name, in a transaction of its own. True where it had to book anew."""
         window = _window(clock.now().timestamp(), self._limit)
         if window != self._window:
-            self._window, self._left = window, {}
-        booked = not self._left.get(key)
-        if booked:
+            self._window, self._left, self._booking = window, {}, {}
+        if self._take(key):
+            return False
+        # Those who come at once wait for one booking: if each of them booked, a few would use up the whole window.
+        async with self._booking.setdefault(key, asyncio.Lock()):
+            if self._take(key):
+                return False
             async with self._db.statement() as conn:
                 await count(conn, key, self._limit, hits=self._at_once)
-            self._left[key] = self._at_once
-        self._left[key] -= 1
-        return booked
+            self._left[key] = self._at_once - 1
+            return True
+
+    def _take(self, key: str) -> bool:
+        """Use up one hit that is booked already, if there is any."""
+        left = self._left.get(key, 0)
+        if left:
+            self._left[key] = left - 1
+        return left > 0

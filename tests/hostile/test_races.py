@@ -5,13 +5,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
+from starlette.applications import Starlette
 
 from server import limits
 from server.community import accounts, actors, groups, memberships, posts, votes
 from server.db import Conn
-from server.errors import MootError, Refused
+from server.errors import MootError, Refused, TooMany
 from server.runtime import Runtime
+from tests.browser_like import Browser
 from tests.federation.street import GROUP, Street, addressed
 
 Deed = Callable[[Conn], Awaitable[object]]
@@ -213,6 +216,14 @@ async def test_a_limit_counts_all_who_come_at_once(street: Street) -> None:
     assert sum(answer is None for answer in answers) == 3
 
 
+async def test_those_who_come_at_once_share_what_is_booked(street: Street) -> None:
+    """A busy server elsewhere sends a hundred activities at once: none is refused before its limit is reached."""
+    booked = limits.Booked(street.runtime.db, limits.Limit(100, 900), 20)
+    answers = await asyncio.gather(*(booked.count("busy") for _ in range(120)), return_exceptions=True)
+    assert sum(isinstance(answer, TooMany) for answer in answers) == 20
+    assert answers.count(True) == 5
+
+
 async def test_follows_at_once_count_one_member(street: Street) -> None:
     nora = street.mastodon.actor("nora")
     follows = [street.mastodon.activity("Follow", nora, GROUP) for _ in range(8)]
@@ -222,3 +233,52 @@ async def test_follows_at_once_count_one_member(street: Street) -> None:
     async with street.runtime.db.read() as conn:
         actor = await actors.by_uri(conn, nora)
     assert actor is not None
+
+
+async def test_seen_is_written_with_the_effect_or_not_at_all(street: Street) -> None:
+    """What failed here is sent again, and is not taken for a repeat then: neither after a fault nor after a refusal."""
+    create = addressed(street, street.mastodon, street.max, "<p>Hello.</p>")
+    async with street.runtime.db.transaction() as conn:
+        await conn.execute(
+            """create function fault() returns trigger language plpgsql as $$ begin raise 'a fault'; end $$;
+               create trigger fault before insert on posts for each row execute function fault()"""
+        )
+    with pytest.raises(asyncpg.RaiseError):
+        await street.moot.deliver(create)
+    async with street.runtime.db.transaction() as conn:
+        await conn.execute("drop trigger fault on posts")
+        await conn.execute("update groups set posting = 'members'")
+    nora = street.mastodon.actor("nora")
+    early = addressed(street, street.mastodon, nora, "<p>May I?</p>")
+    assert (await street.moot.deliver(early)).status == 403
+    assert (await street.moot.deliver(street.mastodon.activity("Follow", nora, GROUP))).status == 202
+    for activity in (create, early):
+        assert (await street.moot.deliver(activity)).status == 202
+        await street.settle()
+        assert (await street.post(activity["object"]["id"])).state == "published"
+
+
+async def test_D14_two_hundred_edits_of_one_post_at_once(street: Street, app: Starlette) -> None:
+    """They wait for each other and for nobody else: a page is read meanwhile, and the last edit stands in the end."""
+    create = addressed(street, street.mastodon, street.max, "<p>Hello.</p>")
+    assert (await street.moot.deliver(create)).status == 202
+    await street.settle()
+    note = create["object"]
+    edits = [
+        street.mastodon.activity("Update", street.max, note | {"content": f"<p>Edit {number}.</p>"})
+        for number in range(200)
+    ]
+    sending = asyncio.gather(*(street.moot.deliver(edit) for edit in edits))
+    pages = [await Browser(app).get("/g/elm_street") for _ in range(3)]
+    assert {page.status for page in pages} == {200}
+    assert {answer.status for answer in await sending} == {202}
+    await street.settle()
+    async with street.runtime.db.read() as conn:
+        kept = await conn.fetchrow(
+            """select count(*) as edits, (array_agg(html order by number desc))[1] as last from revisions
+                where post_id = (select id from posts where uri = $1)""",
+            note["id"],
+        )
+    assert kept is not None
+    assert kept["edits"] == 201
+    assert (await street.post(note["id"])).html == kept["last"]
