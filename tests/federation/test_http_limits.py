@@ -126,6 +126,17 @@ async def test_C9_an_encoding_that_we_cannot_undo_is_no_crash(fetcher: Client, e
         await fetcher.get_json(f"{evil.url}/x")
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "x-unknown", "gzip, gzip", "gzip, br"])
+async def test_C9_no_other_encoding_swells(fetcher: Client, evil: Server, encoding: str) -> None:
+    """What nothing here undoes stays as small as it came, and is no JSON or is refused."""
+    packed = gzip.compress(gzip.compress(bytes(64 << 20)))
+    evil.answers["/x"] = reply(packed, "application/activity+json", Content_Encoding=encoding)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(FetchFailed):
+        await fetcher.fetch_object(f"{evil.url}/x")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
+
+
 async def test_C10_circles_and_long_chains_end(fetcher: Client, evil: Server) -> None:
     evil.answers["/self"] = redirect("/self")
     evil.answers["/a"] = redirect("/b")
