@@ -138,7 +138,9 @@ async def open_case(conn: Conn, post: Post, revision: int, opened_for: str, find
     """
     case_id = new_id()
     if await OPEN.run(conn, case_id, post.id, revision, post.group_id, opened_for):
-        await _call(conn, post, case_id, opened_for)
+        # Old posts come by the hundred: the queue counts them, and nobody is called for each.
+        if not post.from_past or opened_for == "report":
+            await _call(conn, post, case_id, opened_for)
     else:
         await JOIN.run(conn, post.id, revision, opened_for)
         existing = await open_of_post(conn, post.id)

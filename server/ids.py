@@ -1,5 +1,6 @@
 """Time-ordered 64-bit ids made here: 44 bits of milliseconds, 20 of chance; a restored backup repeats none."""
 
+import datetime as dt
 import secrets
 import threading
 
@@ -19,6 +20,15 @@ def new_id() -> int:
         # Two ids of one millisecond keep the order in which they were asked for.
         _last = candidate if candidate > _last else _last + 1 + secrets.randbits(8)
         return _last
+
+
+def id_at(moment: dt.datetime) -> int:
+    """An id as it might have been made at `moment`, which other servers often tell in whole seconds alone."""
+    milliseconds = int(moment.timestamp() * 1000)
+    if milliseconds % 1000 == 0:
+        # Somewhere within that second: many posts may share it.
+        milliseconds += secrets.randbelow(1000)
+    return milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
 
 
 def parse_id(text: str) -> int | None:

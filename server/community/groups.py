@@ -35,6 +35,8 @@ class Group(Row, frozen=True):
     member_count: int
     thread_count: int
     active_at: dt.datetime | None
+    older_here: int | None
+    older_about: int | None
     membership: str | None
     role: str | None
     banned_until: dt.datetime | None
@@ -74,7 +76,8 @@ class GroupLine(Row, frozen=True):
 _SELECT = """
     select g.actor_id as id, a.name, a.host, a.uri, a.url, a.title, a.about_html, a.about_source, g.place, g.tagline,
            g.language, g.visibility, g.join_mode, g.posting, g.hold_first_remote, g.discoverable, g.answers_within,
-           g.member_count, g.thread_count, g.active_at, m.state as membership, m.role, m.banned_until
+           g.member_count, g.thread_count, g.active_at, g.older_here, g.older_about, m.state as membership, m.role,
+           m.banned_until
       from groups g join actors a on a.id = g.actor_id"""
 _SELECT_LINE = """
     select g.actor_id as id, a.name, a.host, a.title, g.place, g.tagline, g.member_count, g.thread_count, g.active_at,
@@ -112,9 +115,13 @@ UPDATE = Command(
         where actor_id = $1"""
 )
 COUNT_MEMBER = Command("update groups set member_count = greatest(member_count + $2, 0) where actor_id = $1")
+# $3: when that was; without it, now.
 COUNT_THREAD = Command(
-    "update groups set thread_count = greatest(thread_count + $2, 0), active_at = clock_now() where actor_id = $1"
+    """update groups set thread_count = greatest(thread_count + $2, 0),
+              active_at = greatest(active_at, coalesce($3, clock_now()))
+        where actor_id = $1"""
 )
+SET_OLDER = Command("update groups set older_here = $2, older_about = $3 where actor_id = $1")
 
 
 class GroupForm(Row, frozen=True):
@@ -180,6 +187,15 @@ async def _update(conn: Conn, group_id: int, form: GroupForm) -> None:
 async def know_remote(conn: Conn, group_id: int, *, posting: str, join_mode: str) -> None:
     """Add the group part of a remote Group actor that somebody here has looked up."""
     await ADD.run(conn, group_id, "", "", "en", join_mode, posting)
+
+
+async def reads_older(conn: Conn, group_id: int, here: int, about: int) -> None:
+    """Of about so many older posts of a group elsewhere, so many are here by now."""
+    await SET_OLDER.run(conn, group_id, here, about)
+
+
+async def has_read_older(conn: Conn, group_id: int) -> None:
+    await SET_OLDER.run(conn, group_id, None, None)
 
 
 async def listed(conn: Conn, account_id: int | None, limit: int = 100) -> list[GroupLine]:

@@ -6,21 +6,18 @@ submitted -> published | held -> published | refused; published -> removed -> pu
 """
 
 import datetime as dt
-import re
 
 from server import clock, jobs, text
-from server.community import groups, notifications, revisions
-from server.community.actors import Actor, by_handle
+from server.community import groups, notifications, revisions, telling
+from server.community.actors import Actor
 from server.community.groups import Group
 from server.db import Command, Conn, Query, Row
 from server.errors import NotFound, Refused
-from server.ids import new_id
+from server.ids import id_at, new_id
 from server.urls import Urls
 
 MAX_DEPTH = 100
 _STEP = 16  # characters of `path` a level: a position in hexadecimal
-MENTION = re.compile(r"(?<![\w@/.])@([a-z0-9_]{3,30})\b(?!@)", re.IGNORECASE)
-MAX_MENTIONS = 10
 
 
 class Post(Row, frozen=True):
@@ -49,6 +46,7 @@ class Post(Row, frozen=True):
     thank_count: int
     locked: bool
     announced_at: dt.datetime | None
+    from_past: bool
     submitted_at: dt.datetime
     published_at: dt.datetime | None
     edited_at: dt.datetime | None
@@ -64,7 +62,7 @@ class Post(Row, frozen=True):
 
 _COLUMNS = """
     id, uri, url, group_id, author_id, parent_id, parent_uri, root_id, depth, path, state, position, title, link,
-    source, html, excerpt, language, revision, reply_count, thank_count, locked, announced_at, submitted_at,
+    source, html, excerpt, language, revision, reply_count, thank_count, locked, announced_at, from_past, submitted_at,
     published_at, edited_at"""
 _SELECT = "select " + _COLUMNS + " from posts "
 
@@ -89,16 +87,17 @@ ADD = Query(
     """
     with added as (
         insert into posts (id, uri, url, group_id, author_id, parent_id, parent_uri, root_id, depth, title, link,
-                           source, html, excerpt, language, idempotency_key, announced_at, submitted_at)
+                           source, html, excerpt, language, idempotency_key, announced_at, submitted_at, from_past)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                case when $17 then clock_now() end, coalesce($18, clock_now()))
+                case when $17 then clock_now() end, coalesce($18, clock_now()), $21)
         on conflict do nothing
         returning """
     + _COLUMNS
     + """),
     first as (
-        insert into revisions (post_id, number, title, link, source, html, excerpt, language)
-        select id, 1, title, link, source, html, excerpt, language from added),
+        insert into revisions (post_id, number, title, link, source, html, excerpt, language, created_at)
+        select id, 1, title, link, source, html, excerpt, language,
+               case when from_past then submitted_at else clock_now() end from added),
     attached as (
         -- Only within the group by whose rules the reply was let in.
         update posts p set parent_id = added.id, root_id = added.root_id, depth = least(added.depth + 1, $19)
@@ -122,10 +121,12 @@ PUBLISH = Command(
          where id = $7),
     touched as (
         -- To the minute: in a busy group every post would otherwise wait for the one before to let go of this row.
-        update groups set active_at = clock_now()
+        update groups set active_at = coalesce($9, clock_now())
          where actor_id = $8 and $7::int8 is not null
-           and (active_at is null or active_at < clock_now() - interval '1 minute'))
+           and (active_at is null or active_at < coalesce($9, clock_now()) - interval '1 minute'))
     update posts set state = 'published', position = $2, path = $3, published_at = clock_now(),
+           -- What waited for a parent that itself waited learns only now which thread it is in.
+           root_id = coalesce(root_id, $7), depth = case when $7::int8 is null then depth else $10::int4 end,
            language = case when $5 = '' then language else $5 end,
            active_position = case when $4 then $2::int8 end
      where id = $1
@@ -167,7 +168,10 @@ WIPE = Command(
 
 
 class Draft(Row, frozen=True):
-    """A post as it comes in. Remote ones bring their own `uri`, `html` and `written_at`."""
+    """A post as it comes in. Remote ones bring their own `uri`, `html` and `written_at`.
+
+    `from_past`: it is no news, so that it tells nobody of itself and stands where `written_at` puts it.
+    """
 
     author: Actor
     group: Group
@@ -182,6 +186,7 @@ class Draft(Row, frozen=True):
     url: str | None = None
     idempotency_key: str | None = None
     written_at: dt.datetime | None = None
+    from_past: bool = False
 
 
 async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
@@ -189,7 +194,9 @@ async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
 
     Whether the author may write here was checked by `access.check_may_post`.
     """
-    post_id = new_id()
+    written_at = min(draft.written_at, clock.now()) if draft.written_at else None
+    from_past = draft.from_past and written_at is not None
+    post_id = id_at(written_at) if from_past and written_at else new_id()
     html = draft.html if draft.html is not None else text.render_markdown(draft.source)
     parent = draft.parent
     post = await ADD.one(
@@ -197,7 +204,7 @@ async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
         parent.id if parent else None, parent.uri if parent else draft.parent_uri, _root(post_id, draft),
         min(parent.depth + 1, MAX_DEPTH) if parent else 0, draft.title, draft.link, draft.source, html,
         text.excerpt(html), draft.language, draft.idempotency_key, draft.group.local or not draft.author.local,
-        min(draft.written_at, clock.now()) if draft.written_at else None, MAX_DEPTH, new_id(),
+        written_at, MAX_DEPTH, new_id(), from_past,
     )  # fmt: skip
     return post if post is not None else await _first_submission(conn, draft)
 
@@ -297,34 +304,24 @@ async def _wait_for_parent(conn: Conn, post: Post, parent: Post | None, language
 
 async def _publish(conn: Conn, post: Post, parent: Post | None, language: str) -> bool:
     """Publish for good; True where replies may have waited for it."""
-    position = post.position or new_id()
+    position = post.position or (id_at(post.submitted_at) if post.from_past else new_id())
     path = "" if parent is None else parent.path[: MAX_DEPTH * _STEP] + f"{position:016x}"
     listed = post.is_thread and post.announced_at is not None
     root_id = parent.root_id if parent is not None else None
+    when = post.submitted_at if post.from_past else None
     replies_wait = await PUBLISH.value(
-        conn, post.id, position, path, listed, language, post.revision, root_id, post.group_id
-    )
+        conn, post.id, position, path, listed, language, post.revision, root_id, post.group_id, when,
+        min(parent.depth + 1, MAX_DEPTH) if parent is not None else 0,
+    )  # fmt: skip
     if parent is None:
-        await groups.COUNT_THREAD.run(conn, post.group_id, 1)
-    await _tell_people(conn, post, parent)
-    await spread(conn, post.id, "create")
+        await groups.COUNT_THREAD.run(conn, post.group_id, 1, when)
+    if not post.from_past:
+        await telling.tell_of_post(
+            conn, post_id=post.id, group_id=post.group_id, author_id=post.author_id, html=post.html,
+            answers=parent.author_id if parent is not None else None,
+        )  # fmt: skip
+        await spread(conn, post.id, "create")
     return bool(replies_wait)
-
-
-async def _tell_people(conn: Conn, post: Post, parent: Post | None) -> None:
-    told = {post.author_id}
-    if parent is not None:
-        await notifications.notify(
-            conn, parent.author_id, "reply", actor_id=post.author_id, post_id=post.id, group_id=post.group_id
-        )
-        told.add(parent.author_id)
-    for name in list(dict.fromkeys(MENTION.findall(text.plain(post.html))))[:MAX_MENTIONS]:
-        mentioned = await by_handle(conn, name, None)
-        if mentioned is not None and mentioned.kind == "person" and mentioned.id not in told:
-            told.add(mentioned.id)
-            await notifications.notify(
-                conn, mentioned.id, "mention", actor_id=post.author_id, post_id=post.id, group_id=post.group_id
-            )
 
 
 async def remove_post(conn: Conn, post: Post, decision_id: int) -> None:
@@ -355,7 +352,7 @@ async def delete_post(conn: Conn, post: Post) -> None:
 
 async def _uncount(conn: Conn, post: Post, by: int) -> None:
     if post.parent_id is None:
-        await groups.COUNT_THREAD.run(conn, post.group_id, by)
+        await groups.COUNT_THREAD.run(conn, post.group_id, by, None)
     elif post.root_id is not None:
         await COUNT_REPLY.run(conn, post.root_id, by, 0)
 
