@@ -18,8 +18,9 @@ APPLICATION = "web.app:create_app"
 # A client that sends its headers more slowly than this holds a connection for nothing.
 HEADER_MILLISECONDS = 10_000
 HEADER_BYTES = 64 * 1024
-# Requests at once in one process; what comes beyond waits in the kernel's queue.
-BACKPRESSURE = 256
+# Connections at once in one process, idle and slow ones too; what comes beyond waits in the kernel's queue. So many
+# that a few hundred which never finish their request keep nobody out until their time is over.
+BACKPRESSURE = 2048
 
 
 def run(*, supervised: bool) -> None:
