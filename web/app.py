@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -61,7 +61,12 @@ def create_app(runtime: Runtime | None = None) -> Starlette:
     app = Starlette(
         routes=_routes(),
         middleware=_middleware(configured),
-        exception_handlers={HTTPException: _refusal, NotFound: _refusal, Exception: _fault},
+        exception_handlers={
+            HTTPException: _refusal,
+            NotFound: _refusal,
+            ClientDisconnect: _unfinished,
+            Exception: _fault,
+        },
         lifespan=None if runtime else lifespan,
     )
     app.state.runtime = runtime
@@ -95,6 +100,11 @@ async def _refusal(request: Request, error: Exception) -> Response:
         return await problems.plain(await routing.visit_of(request), status, headers=headers)
     except routing.DATABASE_AWAY:
         return problems.bare(request, status, headers)
+
+
+async def _unfinished(request: Request, _error: Exception) -> Response:
+    """Who hangs up within their own request, or sends a broken body, is no fault of ours that a log should hold."""
+    return problems.bare(request, 400)
 
 
 async def _fault(request: Request, error: Exception) -> Response:
