@@ -10,13 +10,13 @@ from starlette.types import ASGIApp, Message
 
 from server import clock
 from tests.conftest import BASE_URL
-from tests.federation import signed
-from tests.federation.peer import _KEY as PEERS_KEY
+from tests.federation import peer, signed
 from tests.federation.peer import ACTIVITY
 from tests.federation.signed import POST, Headers
 
 HOST = BASE_URL.removeprefix("http://")
 INBOX = "/ap/inbox"
+PEERS_KEY = peer._KEY
 
 
 @dataclasses.dataclass

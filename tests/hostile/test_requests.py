@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from tests.conftest import BASE_URL, MovedClock
 from tests.federation.signed import ED25519, OTHER_RSA, Headers, content_digest, digest
 from tests.federation.street import GROUP, addressed
+from tests.federation.test_publickeys import huge_exponent, pem_of
 from tests.hostile import forging
 from tests.hostile.conftest import World
 from tests.hostile.forging import cavage, date, rfc9421, sent
@@ -92,7 +94,10 @@ FORGED: dict[str, tuple[Forge, int, str]] = {
 
 @pytest.mark.parametrize("what", FORGED)
 async def test_A3_no_refused_request_has_an_effect(world: World, what: str) -> None:
-    """A1, A4 to A8, A11, A15, A18, A19: the answer, and then nothing. Misskey once said 401 and did it all the same."""
+    """The answer, and then nothing: Misskey once said 401 and did it all the same.
+
+    So it is for all that is FORGED: A1, A4, A5, A6, A7, A8, A11, A15, A18, A19.
+    """
     forge, status, reason = FORGED[what]
     street = world.street
     create = addressed(street, street.mastodon, street.max, "<p>Hello.</p>")
@@ -245,6 +250,34 @@ async def test_A13_a_thousand_bad_signatures_cause_two_requests_at_most(world: W
         for _ in range(25):
             both = [forging.ask(world.app, headers, body) for headers in (forged, nobodys) for _ in range(20)]
             assert {answer.status for answer in await asyncio.gather(*both)} == {401}
+
+
+WEAK = rsa.generate_private_key(65537, 1024)
+KEYS = {
+    "RSA of 1024 bits": pem_of(WEAK), "RSA of 16384 bits": huge_exponent(16384, 65537),
+    "an exponent of 3072 bits": huge_exponent(3072, (1 << 3071) + 1),
+    "elliptic": pem_of(ec.generate_private_key(ec.SECP256R1())), "long": pem_of(WEAK) + "x" * (8 << 10),
+    "nothing": "", "private": "-----BEGIN PRIVATE KEY-----", "a list": [pem_of(WEAK)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [*KEYS, "eleven keys", "two keys under one id"])
+async def test_A14_no_key_outside_our_limits_proves_anything(world: World, kind: str) -> None:
+    """One that can be broken, one that takes 49 ms a time, and those that are none."""
+    uri = world.victim.actor("alice")
+    listed = world.victim.documents["/u/alice"]["publicKey"]
+    if kind in KEYS:
+        listed["publicKeyPem"] = KEYS[kind]
+    elif kind == "eleven keys":
+        others = [listed | {"id": f"{uri}#{number}"} for number in range(10)]
+        world.victim.documents["/u/alice"]["publicKey"] = [*others, listed]
+    else:
+        world.victim.documents["/u/alice"]["publicKey"] = [listed, listed | {"publicKeyPem": pem_of(WEAK)}]
+    body = json.dumps(addressed(world.street, world.victim, uri, "<p>Hello.</p>")).encode()
+    signer = WEAK if "1024" in kind else forging.PEERS_KEY
+    async with world.assert_no_effect(asks=2):
+        answer = await forging.ask(world.app, cavage(body, f"{uri}#main-key", key=signer), body)
+    assert (answer.status, answer.reason) == (401, "key_unavailable")
 
 
 LINKED_DATA = {"type": "RsaSignature2017", "creator": "http://victim.test/u/alice#main-key",
