@@ -95,7 +95,7 @@ ROWS: dict[str, Shown | Later | NotOurs] = {
     "C3": Shown("special networks", f"{EGRESS}test_C3_every_special_network_is_closed"),
     "C4": Shown("redirects inwards", f"{EGRESS}test_C4_no_redirect_leads_to_a_closed_address"),
     "C5": Shown("other schemes", f"{EGRESS}test_C5_no_other_scheme_and_no_malformed_url_is_asked"),
-    "C6": Shown("addresses within answers", f"{EGRESS}test_C6_no_other_client_exists_in_the_product"),
+    "C6": Shown("addresses within answers", "hostile/test_inside.py::test_C6_no_document_sends_us_inside"),
     "C7": NotOurs("a media proxy that asks itself", "there is no media proxy"),
     "C8": Shown("slow and endless answers", f"{LIMITS}test_C8_a_slow_answer_ends_at_the_deadline_and_the_socket_closes"),
     "C9": Shown("compressed bombs", f"{LIMITS}test_C9_a_bomb_stops_at_the_limit_of_decoded_bytes"),
