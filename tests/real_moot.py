@@ -52,18 +52,27 @@ async def until(look: Callable[[], Awaitable[T | None]], what: str, seconds: flo
 
 
 class WireBrowser(Browser):
-    """Speaks HTTP with a web process. A connection that breaks raises aiohttp.ClientError."""
+    """Speaks HTTP with a web process. A connection that breaks raises aiohttp.ClientError.
 
-    def __init__(self, base: str) -> None:
+    `socket` is where a process listens that no address of ours reaches (tests/peers/network.py).
+    """
+
+    def __init__(self, base: str, socket: Path | None = None) -> None:
         super().__init__(_no_application, base=base)
+        self.socket = socket
 
     async def _once(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         sent = self.headers | headers
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         url = self.base + path.partition("#")[0].removeprefix(self.base)
+        connector = None
+        if self.socket is not None:
+            connector, url = aiohttp.UnixConnector(str(self.socket)), url.replace("https://", "http://", 1)
         async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=IMPATIENCE) as session,
+            aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=IMPATIENCE
+            ) as session,
             session.request(method, url, data=body, headers=sent, allow_redirects=False) as response,
         ):
             raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
@@ -84,7 +93,7 @@ class RealMoot:
         self.host = f"{address}:{port}"
         self.base = f"http://{self.host}"
         self.folder = folder
-        self.program = program
+        self.command = [sys.executable, "-P", *program]
         self.settings = settings_for(dsn, folder, BASE_URL=self.base, BIND=self.host)
         self.urls = Urls(self.base)
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("FOLKMOOT_")} | {
@@ -112,7 +121,7 @@ class RealMoot:
         """Start `web` or `worker`, which ends when we do."""
         with (self.folder / f"{role}.log").open("ab") as log:
             self.processes[role] = subprocess.Popen(
-                [sys.executable, "-P", *self.program, role, "--supervised"],
+                [*self.command, role, "--supervised"],
                 cwd=ROOT, env=self.environ, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
 

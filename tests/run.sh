@@ -51,6 +51,8 @@ if [ -z "$TEST_CHROMIUM" ]; then
 elif ! node_packages tests/node; then
     insist_on browser "axe-core could not be installed with Node's npm"
 fi
+.venv/bin/python -P tests/peers/network.py ||
+    insist_on namespace "no network namespace can be made here: that needs root, or user namespaces"
 node_packages tests/fedify_peer || insist_on peer "the Fedify peer could not be installed with Node's npm"
 
 status=0

@@ -1,7 +1,9 @@
 // What a test can make the peer do. Each command is POST /_peer/NAME with a JSON object, and answers with one.
 import { Temporal } from "@js-temporal/polyfill";
 import { signRequest } from "@fedify/fedify";
-import { Activity, Article, Create, Delete, Follow, Like, Mention, Note, Page, Tombstone, Undo, Update } from "@fedify/fedify/vocab";
+import {
+  Accept, Activity, Announce, Article, Create, Delete, Flag, Follow, Like, Mention, Note, Page, Tombstone, Undo, Update,
+} from "@fedify/fedify/vocab";
 
 const PUBLIC = new URL("https://www.w3.org/ns/activitystreams#Public");
 const KINDS = { Note, Page, Article };
@@ -90,6 +92,27 @@ const COMMANDS = {
     const actor = await lookUp(call, to);
     const undone = await Activity.fromJsonLd(activity);
     return await send(call, actor, new Undo({ id: newId(call.origin), actor: call.me, object: undone, to: actor.id }));
+  },
+
+  // {to, activity} => {id, sent}; `activity` is a Follow as it was received
+  accept: async (call, { to, activity }) => {
+    const actor = await lookUp(call, to);
+    const follow = await Activity.fromJsonLd(activity, call.context);
+    return await send(call, actor, new Accept({ id: newId(call.origin), actor: call.me, object: follow, to: actor.id }));
+  },
+
+  // {to, activity} => {id, sent}: what a group lets its readers know of, as a whole activity
+  announce: async (call, { to, activity }) => {
+    const actor = await lookUp(call, to);
+    const announced = await Activity.fromJsonLd(activity, call.context);
+    return await send(call, actor, new Announce({ id: newId(call.origin), actor: call.me, object: announced, tos: [PUBLIC] }));
+  },
+
+  // {to, objects, content} => {id, sent}
+  flag: async (call, { to, objects, content }) => {
+    const actor = await lookUp(call, to);
+    const reported = objects.map((uri) => new URL(uri));
+    return await send(call, actor, new Flag({ id: newId(call.origin), actor: call.me, objects: reported, content, to: actor.id }));
   },
 
   // {url, method, body, spec, alter: {header: value}, alteredBody} => {status, body}: signed bytes of any kind, altered after signing

@@ -3,11 +3,12 @@
 import http from "node:http";
 import { parseArgs } from "node:util";
 import { createFederation, generateCryptoKeyPair, InProcessMessageQueue, MemoryKvStore } from "@fedify/fedify";
-import { Activity, Article, Endpoints, Note, Page, Person } from "@fedify/fedify/vocab";
+import { Activity, Article, Endpoints, Group, Note, Page, Person } from "@fedify/fedify/vocab";
 import { configure, getConsoleSink } from "@logtape/logtape";
 import { commands } from "./commands.mjs";
 
 const PEOPLE = ["alice", "bob"];
+const GROUPS = ["square"];
 const OBJECT_PATHS = [[Note, "notes"], [Page, "pages"], [Article, "articles"]];
 
 const { values: options } = parseArgs({
@@ -50,9 +51,10 @@ const federation = createFederation({
 
 federation
   .setActorDispatcher("/users/{identifier}", async (context, identifier) => {
-    if (!PEOPLE.includes(identifier)) return null;
+    if (!PEOPLE.includes(identifier) && !GROUPS.includes(identifier)) return null;
     const keys = await context.getActorKeyPairs(identifier);
-    return new Person({
+    const Type = GROUPS.includes(identifier) ? Group : Person;
+    return new Type({
       id: context.getActorUri(identifier),
       preferredUsername: identifier,
       name: identifier,

@@ -1,6 +1,7 @@
 """Runs the Fedify peer of this folder and speaks with it."""
 
 import asyncio
+import os
 import socket
 from asyncio.subprocess import PIPE, Process
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.peers.network import Place
+
 FOLDER = Path(__file__).parent
 
 
@@ -20,10 +23,14 @@ class PeerError(Exception):
 
 
 class FedifyPeer:
-    """A running peer: `origin` is its base address, and each command of commands.mjs is `ask(name, **arguments)`."""
+    """A running peer: `origin` is its base address, and each command of commands.mjs is `ask(name, **arguments)`.
 
-    def __init__(self, origin: str, session: aiohttp.ClientSession) -> None:
+    Commands go to `commands`, where the test cannot reach `origin` itself.
+    """
+
+    def __init__(self, origin: str, session: aiohttp.ClientSession, commands: str | None = None) -> None:
         self.origin = origin
+        self.commands = commands or origin
         self._session = session
 
     def person(self, name: str = "alice") -> str:
@@ -33,7 +40,7 @@ class FedifyPeer:
         """The command's answer; raises PeerError. `as_` chooses the person who acts (alice)."""
         if "as_" in arguments:
             arguments["as"] = arguments.pop("as_")
-        async with self._session.post(f"{self.origin}/_peer/{command}", json=arguments) as response:
+        async with self._session.post(f"{self.commands}/_peer/{command}", json=arguments) as response:
             answer: dict[str, Any] = await response.json()
         if response.status != 200:
             raise PeerError(answer["error"])
@@ -48,15 +55,20 @@ class FedifyPeer:
 
 
 @asynccontextmanager
-async def fedify_peer(*arguments: str) -> "AsyncIterator[FedifyPeer]":
-    """A peer on a free port; `arguments` go to peer.mjs."""
-    port = free_port()
+async def fedify_peer(*arguments: str, place: "Place | None" = None) -> "AsyncIterator[FedifyPeer]":
+    """A peer on a free port, or at a name of a network of its own; `arguments` go to peer.mjs."""
+    port = place.port if place else free_port()
     command = ["node", str(FOLDER / "peer.mjs"), "--port", str(port), *arguments]
-    process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, stdout=PIPE)
+    environ = dict(os.environ)
+    if place:
+        command = [*place.enter, *command, "--origin", place.origin]
+        environ |= place.environ
+    process = await asyncio.create_subprocess_exec(*command, cwd=FOLDER, stdout=PIPE, env=environ)
     try:
         origin = await asyncio.wait_for(_ready(process), 60)
-        async with aiohttp.ClientSession() as session:
-            yield FedifyPeer(origin, session)
+        connector = aiohttp.UnixConnector(str(place.socket)) if place else None
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield FedifyPeer(origin, session, f"http://{place.name}" if place else None)
     finally:
         if process.returncode is None:
             process.kill()

@@ -3,53 +3,17 @@
 Our side are real processes; see tests/fedify_peer for the other side and what it can be told to do.
 """
 
-import base64
-import hashlib
 import json
-import typing
-import uuid
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from tests.federation.peer import PUBLIC, Document
 from tests.fedify_peer.peer import FedifyPeer, fedify_peer
-from tests.real_moot import RealMoot, gone, real_moot, seen, until, write
+from tests.peers.town import SCHEMES, Town, announced, create, forgeries, unsigned
+from tests.real_moot import gone, real_moot, seen, write
 
 pytestmark = pytest.mark.peer
-
-CAVAGE = "draft-cavage-http-signatures-12"
-SCHEMES = (CAVAGE, "rfc9421")
-NOBODYS = f"sig1=:{base64.b64encode(bytes(256)).decode()}:"
-
-
-class Town:
-    """Elm Street on our moot with the moderator Mia and the resident Ana."""
-
-    def __init__(self, moot: RealMoot) -> None:
-        self.moot = moot
-        self.group = f"{moot.base}/ap/groups/elm_street"
-        self.inbox = f"{moot.base}/ap/inbox"
-
-    async def open(self) -> None:
-        mia = await self.moot.add_resident("mia")
-        await self.moot.add_resident("ana")
-        await self.moot.add_group("elm_street", "Elm Street", mia)
-        await self.moot.start_both()
-        await self.moot.at_rest()
-        self.mia = await self.moot.signed_in("mia")
-        self.ana = await self.moot.signed_in("ana")
-
-    async def joined_by(self, peer: FedifyPeer) -> None:
-        followed = await peer.ask("follow", target=self.group)
-        accepted = await peer.wait(type="Accept", seconds=30)
-        assert followed["id"] in json.dumps(accepted["json"])
-
-    async def stored(self) -> list[int]:
-        """How much of what others may change is there."""
-        tables = ("posts", "memberships", "votes", "seen_activities", "revisions", "jobs")
-        return [int(await self.moot.value(f"select count(*) from {table}")) for table in tables]
 
 
 @pytest.fixture(scope="module")
@@ -66,37 +30,6 @@ async def town(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
 async def peer() -> AsyncIterator[FedifyPeer]:
     async with fedify_peer() as made:
         yield made
-
-
-async def announced(peer: FedifyPeer, words: str) -> Document:
-    """The Announce of a whole activity with these words that the peer has verified."""
-
-    async def look() -> Document | None:
-        for entry in await peer.entries("received"):
-            if entry["type"] == "Announce" and words in json.dumps(entry["json"]):
-                return typing.cast(Document, entry["json"])
-        return None
-
-    return await until(look, f"an Announce with {words!r}")
-
-
-def create(peer: FedifyPeer, town: Town, person: str = "alice") -> Document:
-    """An activity of this person that nobody has signed yet."""
-    author = peer.person(person)
-    note = {
-        "id": f"{peer.origin}/notes/{uuid.uuid4()}", "type": "Note", "attributedTo": author, "to": [PUBLIC],
-        "cc": [town.group], "content": f"<p>Written by {person}, {uuid.uuid4()}</p>",
-    }  # fmt: skip
-    return {
-        "@context": "https://www.w3.org/ns/activitystreams", "id": f"{peer.origin}/activities/{uuid.uuid4()}",
-        "type": "Create", "actor": author, "object": note, "to": [PUBLIC], "cc": [town.group],
-    }  # fmt: skip
-
-
-def fitting_digest(scheme: str, body: str) -> dict[str, str]:
-    """The header that fits this body, for a request that was signed with another one."""
-    value = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
-    return {"digest": f"SHA-256={value}"} if scheme == CAVAGE else {"content-digest": f"sha-256=:{value}:"}
 
 
 async def test_it_finds_our_group(town: Town, peer: FedifyPeer) -> None:
@@ -157,20 +90,7 @@ async def test_what_was_altered_or_signed_by_another_is_401_and_changes_nothing(
 ) -> None:
     await town.moot.at_rest()
     before = await town.stored()
-    body = json.dumps(create(peer, town))
-    by_bob = json.dumps(create(peer, town, "bob"))
-    false = body.replace("Written", "Altered")
-    wrong: list[dict[str, object]] = [
-        {"body": body, "alteredBody": false},
-        {"body": body, "alteredBody": false, "alter": fitting_digest(scheme, false)},
-        {
-            "body": body,
-            "alter": {"date": "Mon, 05 Jan 2026 10:00:00 GMT"} if scheme == CAVAGE else {"signature": NOBODYS},
-        },
-        # Signed well, but by somebody else of the same server.
-        {"body": by_bob},
-    ]
-    for request in wrong:
+    for request in forgeries(peer, town, scheme):
         answer = await peer.ask("raw", url=town.inbox, spec=scheme, **request)
         assert answer["status"] == 401, (request, answer)
     assert await town.stored() == before
@@ -179,12 +99,7 @@ async def test_what_was_altered_or_signed_by_another_is_401_and_changes_nothing(
 async def test_what_is_not_signed_is_401_and_changes_nothing(town: Town, peer: FedifyPeer) -> None:
     await town.moot.at_rest()
     before = await town.stored()
-    headers = {"content-type": "application/activity+json"}
-    async with (
-        aiohttp.ClientSession() as stranger,
-        stranger.post(town.inbox, json=create(peer, town), headers=headers) as response,
-    ):
-        assert response.status == 401
+    assert await unsigned(create(peer, town), town.moot.browser()) == 401
     assert await town.stored() == before
 
 
