@@ -48,6 +48,10 @@ async def test_thanks_are_given_and_taken_back_across(moots: TwoMoots) -> None:
     page = await shows_button(moots.ben, away, "Thanked 1")
     await page.form("Thanked 1").submit()
     await gone(moots.ana, at_home, "1 thanks")
+    await (await moots.ben.get(away)).form("Send reply").submit(text="It hangs on our fence.")
+    answered = await seen(moots.ana, at_home, "It hangs on our fence.")
+    await answered.form("Thank").submit()
+    await seen(moots.ben, away, "1 thanks")
 
 
 async def test_edits_travel_both_ways(moots: TwoMoots) -> None:
@@ -112,3 +116,13 @@ async def test_what_is_held_at_home_is_not_seen_away_until_it_is_released(moots:
     await (await moots.mia.get(str(case["href"]))).form("Release").submit()
     away = await thread_at(moots.ben, moots.away, "A trip")
     assert "We drive to the casino." in (await moots.ben.get(away)).words
+
+
+async def test_who_has_left_is_not_counted_and_hears_nothing_more(moots: TwoMoots) -> None:
+    await (await moots.ben.get(moots.away)).form("Leave").submit()
+    await seen(moots.ana, "/g/elm_street", "1 member")
+    assert "2 members" not in (await moots.ana.get("/g/elm_street")).words
+    await write(moots.ana, "/g/elm_street", "Among us", "Nobody there reads this.")
+    await moots.oakham.at_rest()
+    await moots.brook.at_rest()
+    assert "Among us" not in (await moots.ben.get(moots.away)).words
