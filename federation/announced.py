@@ -3,8 +3,8 @@
 import msgspec
 import structlog
 
-from federation import client, parse, remote
-from federation.activities import create, delete, undo, update
+from federation import client, moderators, parse, remote
+from federation.activities import create, deed, delete, undo, update
 from federation.budget import FetchBudget
 from federation.egress import FetchFailed
 from federation.http import AnsweredStatus, Unreachable
@@ -30,7 +30,9 @@ BY_THE_GROUP = ("Delete", "Undo")
 async def fetch_announced(runtime: Runtime, *, document: dict[str, object], group_id: int | None) -> None:
     """Errand: take in what a group announced, or what a Create named by its id alone."""
     try:
-        if group_id is not None and type_of(document) in BY_THE_GROUP:
+        if group_id is not None and _by_a_moderator(document):
+            await _moderators_deed(runtime, document, group_id)
+        elif group_id is not None and type_of(document) in BY_THE_GROUP:
             await _deed(runtime, document, group_id)
         else:
             uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
@@ -51,6 +53,23 @@ def _for_good(failed: FetchFailed) -> bool:
     if isinstance(failed, AnsweredStatus):
         return 400 <= failed.status < 500 and failed.status not in (408, 425, 429)
     return not isinstance(failed, Unreachable)
+
+
+def _by_a_moderator(document: dict[str, object]) -> bool:
+    """Whether only a group's moderators do such a thing."""
+    undone = document.get("object")
+    if type_of(document) == "Undo":
+        return isinstance(undone, dict) and type_of(undone) in deed.UNDONE
+    return type_of(document) in deed.VERBS
+
+
+async def _moderators_deed(runtime: Runtime, document: dict[str, object], group_id: int) -> None:
+    """The group's announcing it is not enough: whoever did it must be one of its moderators (B18)."""
+    activity = parse.parse_activity(document)
+    await moderators.read_again_for(runtime, group_id, activity.actor)
+    async with runtime.db.transaction() as conn:
+        via = await _group(conn, group_id)
+        await deed.take(conn, Urls(runtime.settings.base_url), activity, activity.actor, via)
 
 
 async def _deed(runtime: Runtime, document: dict[str, object], group_id: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from federation import lanes, parse, remote, senders
-from federation.activities import announce, create, delete, flag, follow, like, move, undo, update
+from federation.activities import announce, create, deed, delete, flag, follow, like, move, undo, update
 from federation.decoding import BadDocument, decode_document
 from federation.egress import FetchFailed
 from federation.incoming import BadSignature, IncomingRequest
@@ -31,7 +31,9 @@ Receiver = Callable[[Conn, Received], Awaitable[None]]
 
 RECEIVERS: dict[str, Receiver] = {
     "Accept": follow.receive_accept,
+    "Add": deed.receive,
     "Announce": announce.receive,
+    "Block": deed.receive,
     "Create": create.receive,
     "Delete": delete.receive,
     "Dislike": like.receive_dislike,
@@ -39,10 +41,14 @@ RECEIVERS: dict[str, Receiver] = {
     "Flag": flag.receive,
     "Follow": follow.receive,
     "Like": like.receive,
+    "Lock": deed.receive,
     "Move": move.receive,
     "Reject": follow.receive_reject,
+    "Remove": deed.receive,
+    "Resolve": deed.receive_unused,
     "Undo": undo.receive,
     "Update": update.receive,
+    "Warn": deed.receive_unused,
 }
 PER_HOST = Limit(600, 60)
 BOOKED_AT_ONCE = 20

@@ -12,7 +12,7 @@ from federation.egress import FetchFailed
 from federation.http import AnsweredStatus
 from federation.parse import RemoteActor, Unacceptable
 from moderation import instances
-from server import text
+from server import jobs, text
 from server.community import actors, groups, memberships, posts
 from server.community.actors import Actor
 from server.db import Command, Conn, Query, Row
@@ -83,6 +83,9 @@ async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
     if actor.kind == "group":
         posting = "moderators" if document.moderators_only else "anyone"
         await groups.know_remote(conn, actor.id, posting=posting, join_mode="ask" if document.asks_first else "open")
+        if document.moderators is not None:
+            args: dict[str, object] = {"group_id": actor.id}
+            await jobs.enqueue(conn, "refresh_moderators", args, ordering=f"moderators:{actor.id}")
     return actor
 
 

@@ -1,7 +1,7 @@
 """Effect jobs: what happened here, told to other servers. Each runs once, in the transaction that ends its job."""
 
-from federation import delivery, documents, outbox
-from federation.activities import create, delete, flag, follow, like, notice, update
+from federation import delivery, documents, outbox, verdicts
+from federation.activities import create, deed, delete, flag, follow, like, notice, update
 from federation.documents import PostRow
 from server.community import actors, memberships
 from server.db import Conn
@@ -84,6 +84,15 @@ async def spread_actor(conn: Conn, runtime: Runtime, *, actor_id: int) -> None:
 async def spread_decision(conn: Conn, runtime: Runtime, *, decision_id: int) -> None:
     """The author of a post that was refused or removed lives elsewhere: the group writes to them."""
     await notice.send_decision(conn, Urls(runtime.settings.base_url), decision_id)
+
+
+async def spread_deed(conn: Conn, runtime: Runtime, *, deed_id: int) -> None:
+    """A moderator banned somebody, closed or pinned a thread, made a moderator, or took that back."""
+    urls = Urls(runtime.settings.base_url)
+    done = await verdicts.deed(conn, deed_id)
+    await deed.spread(conn, urls, done)
+    if done.verb in ("ban", "unban"):
+        await notice.send_ban(conn, urls, done)
 
 
 async def spread_report(conn: Conn, runtime: Runtime, *, report_id: int) -> None:

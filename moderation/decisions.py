@@ -47,6 +47,15 @@ class Judgement(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Ground(msgspec.Struct, frozen=True):
+    """On what a decision rests: who took it, by which rule, and why."""
+
+    moderator_id: int | None
+    rule_id: int | None
+    rule_version: int | None
+    reason: str
+
+
 _SELECT = """
     select id, case_id, post_id, revision, group_id, moderator_id, verb, rule_id, rule_version, reason, reversed_by,
            created_at from decisions """
@@ -95,6 +104,16 @@ async def remove_directly(conn: Conn, viewer: Viewer, post_id: int, rule_id: int
     return await _decide(conn, viewer, post, group, Judgement("remove", rule_id, reason), case)
 
 
+async def remove_after_ban(conn: Conn, post: Post, ban: Ground) -> None:
+    """Remove a post with all that its author wrote in a group; the ban has told them why, once for all."""
+    case = await cases.open_of_post(conn, post.id)
+    decision_id = new_id()
+    await _record(conn, decision_id, case, post, post.revision, "remove", ban)
+    await _change_post(conn, post, post.revision, "remove", decision_id)
+    if case is not None:
+        await _settle(conn, post, case, "remove", decision_id)
+
+
 async def restore(conn: Conn, viewer: Viewer, post_id: int, reason: str = "") -> int:
     """Show a removed post again; the record then says that its removal was reversed."""
     post, group = await access.access_moderated_post(conn, viewer, post_id)
@@ -123,15 +142,22 @@ async def _decide(conn: Conn, viewer: Viewer, post: Post, group: Group, judgemen
     rule, reason = await _ground(conn, group, judgement)
     revision = case.revision if case else post.revision
     decision_id = new_id()
-    await ADD.run(
-        conn, decision_id, case.id if case else None, post.id, revision, group.id, viewer.account_id, judgement.verb,
-        rule.id if rule else None, rule.version if rule else None, reason,
-    )  # fmt: skip
+    ground = Ground(viewer.account_id, rule.id if rule else None, rule.version if rule else None, reason)
+    await _record(conn, decision_id, case, post, revision, judgement.verb, ground)
     await _change_post(conn, post, revision, judgement.verb, decision_id)
     await _tell(conn, post, group, judgement.verb, decision_id, rule, reason)
     if case is not None:
         await _settle(conn, post, case, judgement.verb, decision_id)
     return decision_id
+
+
+async def _record(
+    conn: Conn, decision_id: int, case: Case | None, post: Post, revision: int, verb: str, ground: Ground
+) -> None:
+    await ADD.run(
+        conn, decision_id, case.id if case else None, post.id, revision, post.group_id, ground.moderator_id, verb,
+        ground.rule_id, ground.rule_version, ground.reason,
+    )  # fmt: skip
 
 
 async def _settle(conn: Conn, post: Post, case: Case, verb: str, decision_id: int) -> None:

@@ -1,4 +1,7 @@
-"""What was decided, for everybody to read: by month and rule, without the names of authors and reporters."""
+"""What was decided, for everybody to read: by month and rule, without the names of authors, reporters and the banned.
+
+It reads decisions about texts and deeds (bans, closed and pinned threads, new moderators) as one list.
+"""
 
 import datetime as dt
 
@@ -15,7 +18,10 @@ END = (1 << 63) - 1
 
 
 class Entry(Row, frozen=True):
-    """One decision in public; its post stays unnamed. The rule is as it stood then."""
+    """One decision or deed in public; its post stays unnamed, and so does whoever was banned. The rule is as it was.
+
+    `until` is a ban's end; `person_title` names who became or was moderator, as the group's page does.
+    """
 
     id: int
     verb: str
@@ -30,6 +36,8 @@ class Entry(Row, frozen=True):
     group_name: str
     group_host: str | None
     group_title: str
+    until: dt.datetime | None
+    person_title: str | None
 
 
 class Count(Row, frozen=True):
@@ -89,11 +97,21 @@ ENTRIES = Query(
     """
     select d.id, d.verb, d.reason, d.reversed_by is not null as reversed, d.created_at, v.number as rule_number,
            v.title as rule_title, m.id as moderator_id, m.name as moderator_name, m.title as moderator_title,
-           g.name as group_name, g.host as group_host, g.title as group_title
-      from decisions d join actors m on m.id = d.moderator_id join actors g on g.id = d.group_id
-      join groups gr on gr.actor_id = d.group_id and gr.visibility = 'public'
+           g.name as group_name, g.host as group_host, g.title as group_title, d.until,
+           coalesce(nullif(p.title, ''), p.name) as person_title
+      from (
+        (select id, verb, reason, reversed_by, created_at, rule_id, rule_version, moderator_id, group_id,
+                null::timestamptz as until, null::int8 as person_id
+           from decisions join groups gr on gr.actor_id = group_id and gr.visibility = 'public'
+          where ($1::int8 is null or group_id = $1) and id < $2 order by id desc limit $3)
+        union all
+        (select id, verb, reason, reversed_by, created_at, rule_id, rule_version, moderator_id, group_id,
+                until, case when verb in ('promote', 'demote') then person_id end
+           from deeds join groups gr on gr.actor_id = group_id and gr.visibility = 'public'
+          where ($1::int8 is null or group_id = $1) and id < $2 order by id desc limit $3)) d
+      join actors m on m.id = d.moderator_id join actors g on g.id = d.group_id
+      left join actors p on p.id = d.person_id
       left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
-     where ($1::int8 is null or d.group_id = $1) and d.id < $2
      order by d.id desc limit $3""",
 )
 COUNTS = Query(
@@ -128,6 +146,58 @@ STATEMENT = Query(
       left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
      where d.id = $1""",
 )
+
+
+class BanStatement(Row, frozen=True):
+    """What somebody who was banned is told; the rule reads as it did then."""
+
+    id: int
+    until: dt.datetime
+    removes_posts: bool
+    reason: str
+    reversed: bool
+    created_at: dt.datetime
+    rule_number: int | None
+    rule_title: str | None
+    rule_body: str | None
+    person_id: int
+    person_name: str
+    person_host: str | None
+    person_title: str
+    group_id: int
+    group_name: str
+    group_host: str | None
+    group_title: str
+    viewer_moderates: bool
+
+    @property
+    def rule_html(self) -> text.SafeHtml:
+        return text.render_markdown(self.rule_body or "")
+
+
+BAN = Query(
+    BanStatement,
+    """
+    select d.id, d.until, d.removes_posts, d.reason, d.reversed_by is not null as reversed, d.created_at,
+           v.number as rule_number, v.title as rule_title, v.body as rule_body, p.id as person_id,
+           p.name as person_name, p.host as person_host, p.title as person_title, g.id as group_id,
+           g.name as group_name, g.host as group_host, g.title as group_title,
+           exists (select 1 from memberships m where m.person_id = $2 and m.target_id = d.group_id
+                      and m.role = 'moderator' and m.state = 'joined') as viewer_moderates
+      from deeds d join actors p on p.id = d.person_id join actors g on g.id = d.group_id
+      left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
+     where d.id = $1 and d.verb = 'ban'""",
+)
+
+
+async def ban_statement(conn: Conn, viewer: Viewer, deed_id: int) -> BanStatement:
+    """A ban for whom it concerns, and for whoever moderates there; raises NotFound for everybody else."""
+    found = await BAN.one(conn, deed_id, viewer.account_id)
+    if found is None or not viewer.signed_in:
+        raise NotFound("ban")
+    if viewer.account_id != found.person_id and not found.viewer_moderates and not viewer.admin:
+        raise NotFound("ban")
+    return found
 
 
 async def page(conn: Conn, group_id: int | None, before: int = END, limit: int = PAGE) -> list[Entry]:

@@ -5,7 +5,7 @@ A report asks a person to look; however many there are, none hides anything by i
 
 from moderation import cases, rules
 from server import jobs, text
-from server.community import notifications, posts
+from server.community import access, notifications, posts
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.community.posts import Post
@@ -25,6 +25,7 @@ class Report(Row, frozen=True):
     rule_id: int | None
     comment: str
     uri: str | None
+    pass_on: bool
 
 
 class _Answer(Row, frozen=True):
@@ -39,10 +40,10 @@ class _Answer(Row, frozen=True):
 
 
 ADD = Command(
-    """insert into reports (id, case_id, post_id, reporter_id, rule_id, comment, uri)
-       values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"""
+    """insert into reports (id, case_id, post_id, reporter_id, rule_id, comment, uri, pass_on)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"""
 )
-_SELECT = "select id, case_id, post_id, reporter_id, rule_id, comment, uri from reports "
+_SELECT = "select id, case_id, post_id, reporter_id, rule_id, comment, uri, pass_on from reports "
 BY_ID = Query(Report, _SELECT + "where id = $1")
 BY_URI = Query(Report, _SELECT + "where uri = $1")
 BY_REPORTER = Query(Report, _SELECT + "where case_id = $1 and reporter_id = $2")
@@ -57,13 +58,17 @@ ANSWERS = Query(
 
 
 async def file_report(
-    conn: Conn, reporter: Actor, post: Post, group: Group, rule_id: int | None, comment: str, uri: str | None = None
-) -> int:
+    conn: Conn, reporter: Actor, post: Post, group: Group, rule_id: int | None, comment: str, uri: str | None = None,
+    *, pass_on: bool = False,
+) -> int:  # fmt: skip
     """Report a post that the reporter may see; returns the report's id, for a repeated one the first's.
 
+    `group` must be as the reporter sees it. `pass_on`: other servers concerned may have it in the reporter's own words.
+
     A resident must name a rule (Invalid); a Flag from elsewhere, which brings its `uri`, may name none. Raises NotFound
-    for what is not published, Refused: own_post.
+    for what is not published, Refused: own_post, banned.
     """
+    access.check_not_banned(group)
     if uri is not None and (known := await BY_URI.one(conn, uri)):
         return known.id
     # A report must not become a way to make moderators show what its writer may not see (security.md H8).
@@ -76,9 +81,12 @@ async def file_report(
     comment = text.check_text("comment", comment, at_most=MAX_COMMENT)
     case_id = await cases.open_case(conn, post, post.revision, "report")
     report_id = new_id()
-    if not await ADD.run(conn, report_id, case_id, post.id, reporter.id, rule.id if rule else None, comment, uri):
+    if not await ADD.run(
+        conn, report_id, case_id, post.id, reporter.id, rule.id if rule else None, comment, uri, pass_on
+    ):
         return await _first(conn, case_id, reporter.id)
-    if not group.local and reporter.local:
+    # A group elsewhere must hear of it; the server of an author in a group of ours, only where the reporter says so.
+    if reporter.local and (pass_on or not group.local):
         await jobs.enqueue(conn, "spread_report", {"report_id": report_id})
     return report_id
 

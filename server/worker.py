@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 EFFECTS: dict[str, str] = {
     "screen_revision": "moderation.screening:screen_revision",
     "report_closed": "moderation.reports:tell_reporters",
+    "remove_banned_posts": "moderation.deeds:remove_posts",
     "post_ended": "moderation.cases:close_ended",
     "probe_queue": "server.checkup:probe_queue",
     "make_keys": "federation.keys:store_keys",
@@ -34,6 +35,7 @@ EFFECTS: dict[str, str] = {
     "spread_membership": "federation.spread:spread_membership",
     "spread_actor": "federation.spread:spread_actor",
     "spread_decision": "federation.spread:spread_decision",
+    "spread_deed": "federation.spread:spread_deed",
     "spread_report": "federation.spread:spread_report",
     "erase_person": "server.community.farewell:erase_person",
     "spread_farewell": "federation.activities.farewell:spread",
@@ -46,6 +48,7 @@ ERRANDS: dict[str, str] = {
     "fetch_parent": "federation.announced:fetch_parent",
     "fetch_announced": "federation.announced:fetch_announced",
     "refresh_actor": "federation.remote:refresh_actor",
+    "refresh_moderators": "federation.moderators:refresh_moderators",
     "refresh_software": "federation.software:refresh_software",
     "answer_follow": "federation.activities.follow:answer_follow",
     "confirm_gone": "federation.remote:confirm_gone",

@@ -102,7 +102,8 @@ SHARED_TABLES = {
     "groups": "posts.py notes a group's last sign of life in the statement that publishes a reply",
     "jobs": "posts.py enqueues the screening of a new post in the statement that adds it",
     "lanes": "adding deliveries makes their lanes in the same statement",
-    "posts": "votes.py keeps the total beside the vote in one statement, so that the two cannot part",
+    "posts": "votes.py keeps the total beside the vote in one statement, so that the two cannot part; "
+    "standing.py keeps apart what moderators do to a thread as a whole",
     "revisions": "posts.py wipes a deleted post and its revisions in one statement",
     "seen_activities": "federation/housekeeping.py forgets old ones",
 }

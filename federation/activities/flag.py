@@ -1,10 +1,12 @@
 """Flag: a report, both ways."""
 
-from federation import outbox
+from federation import moderators, outbox
 from federation.documents import Document
 from federation.received import Ignored, Received
-from moderation import reports
+from moderation import reports, rules
+from moderation.reports import Report
 from server.community import access, actors, groups, posts
+from server.community.actors import Actor
 from server.community.sessions import STRANGER
 from server.db import Conn
 from server.urls import Urls
@@ -20,7 +22,7 @@ async def receive(conn: Conn, got: Received) -> None:
         post = await posts.by_uri(conn, uri)
         if post is None:
             continue
-        group = await groups.BY_ID.one(conn, post.group_id, None)
+        group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
         # A report is no way to read or point at what its sender cannot see (H8).
         if group is None or not group.local or not access.may_see(STRANGER, post, group):
             continue
@@ -49,22 +51,50 @@ def _comment(document: Document) -> str:
 
 
 async def send_report(conn: Conn, urls: Urls, report_id: int) -> None:
-    """Pass a report on to the group's server, in the name of this instance: who reported stays here (H14)."""
+    """Pass a report on in the name of this instance: who reported stays here (H14).
+
+    It goes to a group elsewhere and to its moderators on other servers; to the author's own server only where the
+    reporter said so, since that one has no part in the group.
+    """
     report = await reports.by_id(conn, report_id)
     if report is None:
         return
     post = await posts.by_id(conn, report.post_id)
     group = await actors.by_id(conn, post.group_id)
     instance = await actors.by_uri(conn, urls.instance_actor)
-    if group.local or instance is None:
+    if instance is None:
         return
+    readers = await _judges(conn, group)
+    if report.pass_on:
+        readers += await outbox.inbox_of(conn, post.author_id)
+    words = await _words(conn, urls, group, report)
     document: Document = {
         "type": "Flag",
         "actor": instance.uri,
         "to": [group.uri],
         "object": post.uri,
-        "content": report.comment,
-        "summary": report.comment,
+        "content": words,
+        "summary": words,
     }
     activity = await outbox.record(conn, urls, instance.id, document, event=f"report:{report_id}", public=False)
-    await outbox.send(conn, activity, instance.id, await outbox.inbox_of(conn, group.id), f"report:{report_id}")
+    await outbox.send(conn, activity, instance.id, readers, f"report:{report_id}")
+
+
+async def _judges(conn: Conn, group: Actor) -> list[outbox.Reader]:
+    """The servers of those who decide in a group elsewhere: its own, and those of its moderators (lemmy#4744)."""
+    if group.local:
+        return []
+    readers = await outbox.inbox_of(conn, group.id)
+    for uri in await moderators.listed(conn, group.id):
+        moderator = await actors.by_uri(conn, uri)
+        readers += await outbox.inbox_of(conn, moderator.id) if moderator is not None else []
+    return readers
+
+
+async def _words(conn: Conn, urls: Urls, group: Actor, report: Report) -> str:
+    """The rule with its address, which they may not have, and what the reporter wrote."""
+    rule = await rules.BY_ID.one(conn, report.rule_id, group.id)
+    if rule is None:
+        return report.comment
+    address = urls.absolute(rules.permalink(group.name, rule, group.host))
+    return f"Rule {rule.number}, {rule.title} ({address}). {report.comment}".strip()

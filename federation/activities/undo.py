@@ -3,7 +3,7 @@
 import msgspec
 
 from federation import parse, tombstones
-from federation.activities import delete, follow
+from federation.activities import deed, delete, follow
 from federation.attested import VOTES
 from federation.documents import Document
 from federation.parse import Unacceptable, type_of, uri_of
@@ -19,10 +19,14 @@ async def receive(conn: Conn, got: Received) -> None:
     if undone is None:
         await _by_id_alone(conn, got)
         return
+    kind = type_of(undone)
+    if kind in deed.UNDONE:
+        # One moderator may take back what another one did.
+        await deed.receive(conn, got)
+        return
     actor = uri_of(undone.get("actor"))
     if actor is not None and actor != got.sender.uri:
         raise Unacceptable("not_yours")
-    kind = type_of(undone)
     if kind == "Follow":
         found = await follow.receive_undo(conn, got, undone)
     elif kind == "Accept":

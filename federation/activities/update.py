@@ -8,7 +8,7 @@ from federation.outbox import Outgoing
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
 from server import jobs, text
-from server.community import groups, posts, revisions
+from server.community import access, groups, posts, revisions
 from server.community.actors import Actor
 from server.db import Conn
 from server.urls import Urls
@@ -39,6 +39,8 @@ async def store_edit(conn: Conn, author: Actor, edited: RemotePost, raw: bytes |
     if known.author_id != author.id:
         # The owner is who stands in our row, whatever the payload says (B1).
         raise Unacceptable("not_yours")
+    if (group := await groups.BY_ID.one(conn, known.group_id, author.id)) is not None:
+        access.check_not_banned(group)
     post = await posts.by_id(conn, known.id, lock=True)
     if post.state in ("deleted", "removed"):
         raise Ignored("post_is_gone")

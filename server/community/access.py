@@ -3,13 +3,16 @@
 `check_*` returns None or raises Refused. What a viewer may not see and what does not exist are the same answer.
 """
 
+import datetime as dt
+
 from server import clock
 from server.community import groups, posts
-from server.community.groups import Group
+from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
 from server.community.sessions import Viewer
 from server.db import Conn
 from server.errors import NotFound, Refused
+from server.messages import Message
 
 
 def check_signed_in(viewer: Viewer) -> int:
@@ -87,10 +90,25 @@ async def access_moderated_post(conn: Conn, viewer: Viewer, post_id: int) -> tup
     return post, group
 
 
+def check_not_banned(group: Group) -> None:
+    """`group` is the group as the person in question sees it. The one place where a ban shuts every door."""
+    if group.banned_until is not None and group.banned_until > clock.now():
+        raise Refused("banned", why_banned(group.banned_until), until=group.banned_until)
+
+
+def why_banned(until: dt.datetime) -> Message:
+    """What the banned are told wherever they would write, reply, thank, report or join."""
+    if until >= FOR_GOOD:
+        return Message("The moderators of this group have banned you. You can read it, but not take part.")
+    day = f"{until:%Y-%m-%d}"
+    return Message(
+        "The moderators of this group have banned you until %(day)s. You can read it, but not take part.", {"day": day}
+    )
+
+
 def check_may_post(group: Group, parent: Post | None) -> None:
     """Whether somebody may write here: `group` is the group as the author sees it. The same for every door."""
-    if group.banned_until is not None and group.banned_until > clock.now():
-        raise Refused("banned", "You cannot write in this group at the moment.", until=group.banned_until)
+    check_not_banned(group)
     if group.posting == "members" and not group.joined:
         raise Refused("members_only", "Only members write in this group. You can join it.")
     if group.posting == "moderators" and parent is None and not (group.joined and group.role == "moderator"):
@@ -100,13 +118,18 @@ def check_may_post(group: Group, parent: Post | None) -> None:
 
 
 def check_unlocked(root: Post, group: Group) -> None:
-    if root.locked and group.role != "moderator":
-        raise Refused("locked", "This thread is closed. Nobody can reply any more.")
+    if root.locked and not (group.joined and group.role == "moderator"):
+        raise Refused("locked", why_locked(root.lock_reason))
+
+
+def why_locked(reason: str) -> Message:
+    if reason:
+        return Message("A moderator closed this thread: “%(reason)s” Nobody can reply any more.", {"reason": reason})
+    return Message("This thread is closed. Nobody can reply any more.")
 
 
 def check_may_vote(post: Post, group: Group) -> None:
     """Whether a vote counts: only on what is published, never on one's own, not by the banned."""
     if post.state != "published":
         raise NotFound("post")
-    if group.banned_until is not None and group.banned_until > clock.now():
-        raise Refused("banned", "You cannot take part in this group at the moment.")
+    check_not_banned(group)

@@ -10,6 +10,8 @@ from server.urls import Urls
 
 JOIN_MODES = ("open", "ask", "invite")
 POSTING = ("anyone", "members", "moderators")
+# Until when somebody is banned who is banned for good: a moment that compares like any other.
+FOR_GOOD = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 
 
 class Group(Row, frozen=True):

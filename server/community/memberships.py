@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from server import clock, jobs
-from server.community import groups, notifications
+from server import jobs
+from server.community import access, groups, notifications
 from server.community.actors import Actor
 from server.community.groups import COUNT_MEMBER, Group
 from server.db import Command, Conn, Query, Row
@@ -39,6 +39,16 @@ class Member(Row, frozen=True):
     created_at: dt.datetime
 
 
+class BannedPerson(Row, frozen=True):
+    """Somebody who may not take part in a group, and until when."""
+
+    id: int
+    name: str
+    host: str | None
+    title: str
+    banned_until: dt.datetime
+
+
 ONE = Query(
     Membership,
     """select person_id, target_id, state, role, follow_uri, banned_until
@@ -66,12 +76,25 @@ SET_FOLLOW = Command("update memberships set follow_uri = $3 where person_id = $
 SET_ROLE = Command(
     "update memberships set role = $3 where person_id = $1 and target_id = $2 and state = 'joined' and role <> $3"
 )
-# A ban outlives leaving: otherwise leaving and joining again would lift it.
+# A ban outlives leaving: otherwise leaving and joining again would lift it. One that has ended binds nobody.
 REMOVE = Query(
     Membership,
     """
-    delete from memberships where person_id = $1 and target_id = $2 and banned_until is null
+    delete from memberships where person_id = $1 and target_id = $2
+       and (banned_until is null or banned_until <= clock_now())
     returning person_id, target_id, state, role, follow_uri, banned_until""",
+)
+# Also for whoever was never a member: anybody may write in most groups.
+BAN = Query(
+    Membership,
+    """
+    insert into memberships (person_id, target_id, state, banned_until) values ($1, $2, 'refused', $3)
+    on conflict (person_id, target_id) do update set state = 'refused', banned_until = excluded.banned_until
+    returning person_id, target_id, state, role, follow_uri, banned_until""",
+)
+LIFT = Command(
+    """update memberships set banned_until = null
+        where person_id = $1 and target_id = $2 and banned_until > clock_now()"""
 )
 FOLLOWED_BY_URI = Command("select target_id from memberships where person_id = $1 and follow_uri = $2")
 HAS_LOCAL_MEMBER = Command(
@@ -95,6 +118,13 @@ MEMBERS = Query(
      where m.target_id = $1 and m.state in ('joined', 'asked') and a.deleted_at is null
      order by (m.state = 'joined'), (m.role = 'member'), a.name limit $2""",
 )
+BANNED = Query(
+    BannedPerson,
+    """select a.id, a.name, a.host, a.title, m.banned_until
+         from memberships m join actors a on a.id = m.person_id
+        where m.target_id = $1 and m.banned_until > clock_now() and a.deleted_at is null
+        order by m.banned_until, a.name limit $2""",
+)
 MODERATORS = Query(
     Member,
     _SELECT_MEMBER
@@ -116,8 +146,7 @@ MODERATES_ALONE = Command(
 
 async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None = None) -> str:
     """Join, or ask to: returns the new state. `group` must be as `person` sees it. Refused where nobody may ask."""
-    if group.banned_until is not None and group.banned_until > clock.now():
-        raise Refused("banned", "You cannot join this group at the moment.")
+    access.check_not_banned(group)
     await LOCK.run(conn, group.id)
     known = await ONE.one(conn, person.id, group.id)
     joined = known is not None and known.state == "joined"
@@ -199,6 +228,32 @@ async def put_out(conn: Conn, group: Group, person: Actor) -> None:
     if await SET_STATE.run(conn, person.id, group.id, "refused"):
         await COUNT_MEMBER.run(conn, group.id, -1)
         await notifications.notify(conn, person.id, "put_out", group_id=group.id)
+
+
+async def ban(conn: Conn, group: Group, person: Actor, until: dt.datetime) -> None:
+    """Shut somebody out of a group until then; a membership ends with it. Refused: is_moderator."""
+    await LOCK.run(conn, group.id)
+    known = await ONE.one(conn, person.id, group.id)
+    joined = known is not None and known.state == "joined"
+    if joined and known is not None and known.role == "moderator":
+        raise Refused("is_moderator", "This is a moderator. Please make them an ordinary member first.")
+    banned = await BAN.one(conn, person.id, group.id, until)
+    assert banned is not None
+    if joined:
+        await COUNT_MEMBER.run(conn, group.id, -1)
+    if group.local and not person.local and known is not None and known.state != "refused":
+        # Their server must not show them as members either.
+        await jobs.enqueue(conn, "answer_follow", {"person_id": person.id, "target_id": group.id})
+
+
+async def lift_ban(conn: Conn, group: Group, person: Actor) -> bool:
+    """Let somebody take part again, who may then join anew; False where they are not banned."""
+    await LOCK.run(conn, group.id)
+    return bool(await LIFT.run(conn, person.id, group.id))
+
+
+async def banned(conn: Conn, group_id: int, limit: int = 500) -> list[BannedPerson]:
+    return await BANNED.all(conn, group_id, limit)
 
 
 async def has_local_member(conn: Conn, group_id: int) -> bool:

@@ -45,6 +45,7 @@ class Post(Row, frozen=True):
     reply_count: int
     thank_count: int
     locked: bool
+    lock_reason: str
     announced_at: dt.datetime | None
     from_past: bool
     submitted_at: dt.datetime
@@ -62,8 +63,8 @@ class Post(Row, frozen=True):
 
 _COLUMNS = """
     id, uri, url, group_id, author_id, parent_id, parent_uri, root_id, depth, path, state, position, title, link,
-    source, html, excerpt, language, revision, reply_count, thank_count, locked, announced_at, from_past, submitted_at,
-    published_at, edited_at"""
+    source, html, excerpt, language, revision, reply_count, thank_count, locked, lock_reason, announced_at, from_past,
+    submitted_at, published_at, edited_at"""
 _SELECT = "select " + _COLUMNS + " from posts "
 
 _BY_ID = Query(Post, _SELECT + "where id = $1")

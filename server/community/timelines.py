@@ -68,19 +68,33 @@ NEWEST_PUBLIC = Query(
              order by t.active_position desc limit $1) newest on newest.id = p.id
       order by p.active_position desc""",
 )
+# The first page begins with what is pinned; it stands nowhere else in the list.
+_PINNED_FIRST = """join (
+            (select id, true as first, position as place from posts
+              where group_id = $1 and pinned and state = 'published' and active_position is not null
+                and $2 = 9223372036854775807
+              order by position desc limit 20)
+            union all
+"""
 GROUP_ACTIVE = Query(
     ThreadLine,
     _SELECT_LINE
-    + """where p.group_id = $1 and p.state = 'published' and p.active_position is not null
-         and p.active_position < $2
-       order by p.active_position desc limit $3""",
+    + _PINNED_FIRST
+    + """            (select id, false as first, active_position as place from posts
+              where group_id = $1 and not pinned and state = 'published' and active_position is not null
+                and active_position < $2
+              order by active_position desc limit $3)) listed on listed.id = p.id
+       order by listed.first desc, listed.place desc""",
 )
 GROUP_NEWEST = Query(
     ThreadLine,
     _SELECT_LINE
-    + """where p.group_id = $1 and p.state = 'published' and p.active_position is not null
-         and p.position < $2
-       order by p.position desc limit $3""",
+    + _PINNED_FIRST
+    + """            (select id, false as first, position as place from posts
+              where group_id = $1 and not pinned and state = 'published' and active_position is not null
+                and position < $2
+              order by position desc limit $3)) listed on listed.id = p.id
+       order by listed.first desc, listed.place desc""",
 )
 GROUP_UNANSWERED = Query(
     ThreadLine,
@@ -110,7 +124,9 @@ class ThreadHead(Row, frozen=True):
     reply_count: int
     thank_count: int
     attested_count: int
+    pinned: bool
     locked: bool
+    lock_reason: str
     position: int | None
     announced_at: dt.datetime | None
     submitted_at: dt.datetime
@@ -157,11 +173,10 @@ HEAD = Query(
     ThreadHead,
     """
     select p.id, p.uri, p.url, p.root_id, p.author_id, p.state, p.title, p.link, p.html, p.excerpt, p.language,
-           p.revision, p.reply_count, p.thank_count, p.attested_count, p.locked, p.position, p.announced_at,
-           p.submitted_at, p.edited_at,
-           a.name as author_name, a.host as author_host, a.title as author_title, g.id as group_id,
-           g.name as group_name, g.host as group_host, g.title as group_title, gr.language as group_language,
-           gr.posting, m.state as membership, m.role, m.banned_until,
+           p.revision, p.reply_count, p.thank_count, p.attested_count, p.pinned, p.locked, p.lock_reason, p.position,
+           p.announced_at, p.submitted_at, p.edited_at, a.name as author_name, a.host as author_host,
+           a.title as author_title, g.id as group_id, g.name as group_name, g.host as group_host, g.title as group_title,
+           gr.language as group_language, gr.posting, m.state as membership, m.role, m.banned_until,
            exists (select 1 from votes v where v.post_id = p.id and v.actor_id = $2 and v.value = 1) as thanked,
            exists (select 1 from notifications n join posts np on np.id = n.post_id
                     where n.account_id = $2 and n.read_at is null and np.root_id = p.id) as news
@@ -251,7 +266,10 @@ async def newest_public(conn: Conn, limit: int = 10) -> list[ThreadLine]:
 
 
 async def of_group(conn: Conn, group_id: int, sort: str, before: int = END, limit: int = PAGE) -> list[ThreadLine]:
-    """A group's threads; `before` is the last line's `active_position`, or `position` for the other sorts."""
+    """A group's threads; `before` is the last line's `active_position`, or `position` for the other sorts.
+
+    Without `before` the pinned ones come first, beyond `limit`; among the unanswered they are like any other.
+    """
     return await GROUP_SORTS[sort].all(conn, group_id, before, limit)
 
 

@@ -81,6 +81,25 @@ FORGET_VOTER = Command(
     with gone as (delete from votes where actor_id = $1 returning post_id, value)
     update posts p set thank_count = thank_count - 1 from gone where p.id = gone.post_id and gone.value = 1"""
 )
+# In the order of their ids, as everything that takes several posts must: others wait for these rows as well.
+LOCK_VOTED = Command(
+    """select p.id from posts p join votes v on v.post_id = p.id
+        where v.actor_id = $1 and p.group_id = $2 order by p.id for no key update of p"""
+)
+SUSPEND = Command(
+    """
+    with suspended as (
+        update votes v set value = 0 from posts p
+         where v.actor_id = $1 and v.value = 1 and p.id = v.post_id and p.group_id = $2 returning v.post_id)
+    update posts set thank_count = thank_count - 1 where id in (select post_id from suspended)"""
+)
+COUNT_AGAIN = Command(
+    """
+    with counted as (
+        update votes v set value = 1 from posts p
+         where v.actor_id = $1 and v.value = 0 and p.id = v.post_id and p.group_id = $2 returning v.post_id)
+    update posts set thank_count = thank_count + 1 where id in (select post_id from counted)"""
+)
 POST_OF = Command("select post_id from votes where actor_id = $1 and uri = $2")
 MINE = Command("select value from votes where post_id = $1 and actor_id = $2")
 
@@ -137,6 +156,18 @@ async def forget_voter(conn: Conn, person_id: int) -> None:
     """Somebody is gone for good, and their thanks with them; other servers hear of that by their farewell."""
     await LOCK_ALL.value(conn, person_id)
     await FORGET_VOTER.run(conn, person_id)
+
+
+async def suspend(conn: Conn, person_id: int, group_id: int) -> None:
+    """Somebody is banned from a group: their thanks there are kept, and count no more (security.md I5)."""
+    await LOCK_VOTED.run(conn, person_id, group_id)
+    await SUSPEND.run(conn, person_id, group_id)
+
+
+async def count_again(conn: Conn, person_id: int, group_id: int) -> None:
+    """The ban was lifted: what was suspended counts again."""
+    await LOCK_VOTED.run(conn, person_id, group_id)
+    await COUNT_AGAIN.run(conn, person_id, group_id)
 
 
 async def thanked(conn: Conn, post_id: int, person_id: int) -> bool:

@@ -58,7 +58,9 @@ async def group_page(visit: Visit) -> Response:
         group = await access.access_group(conn, visit.viewer, name, host)
         lines = await timelines.of_group(conn, group.id, sort, before, timelines.PAGE + 1)
         glance = await visit.look_beside(conn, rules_group(group))
-    shown, older = lines[: timelines.PAGE], lines[timelines.PAGE :]
+    pinned = [line for line in lines if line.pinned] if sort != "unanswered" else []
+    listed = lines[len(pinned) :]
+    shown, older = listed[: timelines.PAGE], listed[timelines.PAGE :]
     view = describe.group_view(visit, group)
     why_not = why_not_write(visit, group)
     moderates = access.may_moderate(visit.viewer, group)
@@ -69,7 +71,7 @@ async def group_page(visit: Visit) -> Response:
         about=describe.safe(group.about_html),
         rules=describe.rules(glance),
         moderators=describe.moderators(glance),
-        threads=[describe.thread_row(visit, line, with_group=False) for line in shown],
+        threads=[describe.thread_row(visit, line, with_group=False) for line in (*pinned, *shown)],
         sorts=[
             Tab(visit.say(label), view.url if key == "active" else f"{view.url}?sort={key}", key == sort)
             for key, label in SORTS.items()

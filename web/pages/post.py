@@ -110,8 +110,9 @@ async def edit(visit: Visit) -> Response:
             return await _show_edit(visit, typed, preview=shown)
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
         async with visit.change() as conn:
-            found, _ = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
+            found, group = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
             _check_own(visit, found)
+            access.check_not_banned(group)
             number = await revisions.submit_edit(
                 conn,
                 found.id,

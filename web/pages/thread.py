@@ -118,9 +118,9 @@ def why_not_reply(visit: Visit, head: ThreadHead) -> str:
     if head.state != "published":
         return visit.say("You can reply once this thread is published.") if head.state in ("submitted", "held") else ""
     if head.banned_until is not None and head.banned_until > clock.now():
-        return visit.say("You cannot write in this group at the moment.")
-    if head.locked and head.role != "moderator":
-        return visit.say("This thread is closed. Nobody can reply any more.")
+        return visit.say(access.why_banned(head.banned_until))
+    if head.locked and not (head.role == "moderator" and head.membership == "joined"):
+        return visit.say(access.why_locked(head.lock_reason))
     if head.posting == "members" and head.membership != "joined":
         return visit.say("Only members write in this group. You can join it.")
     return ""
