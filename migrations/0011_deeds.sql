@@ -30,7 +30,7 @@ alter table votes drop constraint votes_value_check;
 alter table votes add check (value in (1, 0, -1));
 
 -- moderation/reports.py: whether the reporter's own words may go to other servers.
-alter table reports add column pass_on boolean not null default false;
+alter table reports add column forward boolean not null default false;
 
 -- federation/moderators.py: who moderates a group elsewhere, as that group's own collection says.
 create table moderator_lists (

@@ -25,7 +25,7 @@ class Report(Row, frozen=True):
     rule_id: int | None
     comment: str
     uri: str | None
-    pass_on: bool
+    forward: bool
 
 
 class _Answer(Row, frozen=True):
@@ -40,10 +40,10 @@ class _Answer(Row, frozen=True):
 
 
 ADD = Command(
-    """insert into reports (id, case_id, post_id, reporter_id, rule_id, comment, uri, pass_on)
+    """insert into reports (id, case_id, post_id, reporter_id, rule_id, comment, uri, forward)
        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"""
 )
-_SELECT = "select id, case_id, post_id, reporter_id, rule_id, comment, uri, pass_on from reports "
+_SELECT = "select id, case_id, post_id, reporter_id, rule_id, comment, uri, forward from reports "
 BY_ID = Query(Report, _SELECT + "where id = $1")
 BY_URI = Query(Report, _SELECT + "where uri = $1")
 BY_REPORTER = Query(Report, _SELECT + "where case_id = $1 and reporter_id = $2")
@@ -59,11 +59,11 @@ ANSWERS = Query(
 
 async def file_report(
     conn: Conn, reporter: Actor, post: Post, group: Group, rule_id: int | None, comment: str, uri: str | None = None,
-    *, pass_on: bool = False,
+    *, forward: bool = False,
 ) -> int:  # fmt: skip
     """Report a post that the reporter may see; returns the report's id, for a repeated one the first's.
 
-    `group` must be as the reporter sees it. `pass_on`: other servers concerned may have it in the reporter's own words.
+    `group` must be as the reporter sees it. `forward`: other servers concerned may have it in the reporter's own words.
 
     A resident must name a rule (Invalid); a Flag from elsewhere, which brings its `uri`, may name none. Raises NotFound
     for what is not published, Refused: own_post, banned.
@@ -82,11 +82,11 @@ async def file_report(
     case_id = await cases.open_case(conn, post, post.revision, "report")
     report_id = new_id()
     if not await ADD.run(
-        conn, report_id, case_id, post.id, reporter.id, rule.id if rule else None, comment, uri, pass_on
+        conn, report_id, case_id, post.id, reporter.id, rule.id if rule else None, comment, uri, forward
     ):
         return await _first(conn, case_id, reporter.id)
     # A group elsewhere must hear of it; the server of an author in a group of ours, only where the reporter says so.
-    if reporter.local and (pass_on or not group.local):
+    if reporter.local and (forward or not group.local):
         await jobs.enqueue(conn, "spread_report", {"report_id": report_id})
     return report_id
 

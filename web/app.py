@@ -20,6 +20,7 @@ from web.pages import (
     about,
     account,
     admin,
+    bans,
     checks,
     decision,
     group,
@@ -32,6 +33,7 @@ from web.pages import (
     record,
     rules,
     signup,
+    standing,
     start,
     thread,
     write,
@@ -39,7 +41,7 @@ from web.pages import (
 
 PAGES = (
     start, group, thread, post, write, account, login, signup, admin, about, queue, decision, record, rules, checks,
-    group_settings, instances, lookup,
+    group_settings, instances, lookup, bans, standing,
 )  # fmt: skip
 
 

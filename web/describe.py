@@ -1,5 +1,6 @@
 """From rows to what templates show: threads, posts, groups, rules, notifications as this reader may see them."""
 
+import datetime as dt
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -104,7 +105,7 @@ def head_view(visit: Visit, head: ThreadHead, may_reply: bool, moderates: bool) 
     return _post_view(
         visit, head, root_id=head.id, may_reply=may_reply, moderates=moderates, language=head.language,
         waiting_for=head.group_host if head.announced_at is None else None,
-        original_url=head.url if head.author_host else None,
+        original_url=head.url if head.author_host else None, members=_members(head, moderates),
     )  # fmt: skip
 
 
@@ -112,12 +113,18 @@ def reply_view(visit: Visit, reply: Reply, head: ThreadHead, may_reply: bool, mo
     return _post_view(
         visit, reply, root_id=head.id, may_reply=may_reply, moderates=moderates, language="",
         waiting_for=head.group_host if reply.announced_at is None else None, original_url=None,
+        members=_members(head, moderates),
     )  # fmt: skip
+
+
+def _members(head: ThreadHead, moderates: bool) -> str | None:
+    """Where moderators of a group of ours find the people of its threads."""
+    return f"/g/{head.group_name}/members" if moderates and head.group_host is None else None
 
 
 def _post_view(
     visit: Visit, post: ThreadHead | Reply, *, root_id: int, may_reply: bool, moderates: bool, language: str,
-    waiting_for: str | None, original_url: str | None,
+    waiting_for: str | None, original_url: str | None, members: str | None,
 ) -> PostView:  # fmt: skip
     own = visit.viewer.account_id == post.author_id
     published = post.state == "published"
@@ -143,6 +150,7 @@ def _post_view(
         edit_url=f"{here}/edit" if own and post.state not in ("removed", "deleted") else None,
         delete_url=f"{here}/delete" if own and post.state != "deleted" else None,
         remove_url=f"{here}/remove" if moderates and published else None,
+        ban_url=f"{members}/{post.author_id}/ban" if members and not own else None,
         decision_url=f"{here}/decision" if (own or moderates) and post.state in ("refused", "removed") else None,
         from_host=post.author_host,
         original_url=original_url,
@@ -160,7 +168,8 @@ NOTE_KINDS = {
     "released": "released", "refused": "refused", "kept": "kept", "removed": "removed", "restored": "restored",
     "report_answered": "report_answered", "joined_group": "joined", "asked_to_join": "join_asked",
     "not_let_in": "join_refused", "made_moderator": "made_moderator", "case_opened": "case",
-    "removed_elsewhere": "removed_elsewhere", "put_out": "put_out",
+    "removed_elsewhere": "removed_elsewhere", "put_out": "put_out", "banned": "banned", "unbanned": "unbanned",
+    "banned_elsewhere": "banned_elsewhere", "closed": "closed",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
     "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",
 }  # fmt: skip
@@ -183,16 +192,27 @@ def note_view(visit: Visit, note: Notification) -> NoteView:
             else None
         ),
         title=note.thread_title or "",
-        excerpt=(note.post_excerpt or "") if note.kind in ("reply", "mention", "held", "refused", "removed") else "",
+        excerpt=_note_excerpt(note),
         host=note.group_host or "",
         unread=note.read_at is None,
+        until=visit.time(dt.datetime.fromisoformat(str(ends))) if (ends := note.detail.get("until")) else None,
     )
+
+
+def _note_excerpt(note: Notification) -> str:
+    if note.kind == "banned_elsewhere":
+        # The reason that their moderators gave; of ours, the page of the ban tells it.
+        return str(note.detail.get("reason") or "")
+    return (note.post_excerpt or "") if note.kind in ("reply", "mention", "held", "refused", "removed") else ""
 
 
 def _note_url(note: Notification) -> str:
     decision_id = note.detail.get("decision_id")
     if note.kind in ABOUT_A_DECISION and isinstance(decision_id, str):
         return f"/decisions/{decision_id}"
+    deed_id = note.detail.get("deed_id")
+    if note.kind == "banned" and isinstance(deed_id, str):
+        return f"/bans/{deed_id}"
     if note.kind == "asked_to_join" and note.group_name is not None:
         return f"{urls.group_page(note.group_name)}/members"
     if note.kind == "application":

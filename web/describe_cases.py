@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from moderation import cases
-from moderation.record import Statement
+from moderation.record import BanStatement, Statement
 from moderation.review import Accuracy, CaseDetails, CaseLine, Found, PastDecision, Reported
 from server import urls
 from server.messages import Message
@@ -62,8 +62,8 @@ def claimed_by(line: CaseLine) -> PersonView | None:
     return present.person_view(line.claimed_by, line.claimed_name or "", None, line.claimed_title or "")
 
 
-def group(line: CaseLine | Statement) -> GroupView:
-    """A case's group, as far as its row tells."""
+def group(line: CaseLine | Statement | BanStatement) -> GroupView:
+    """A case's or a ban's group, as far as its row tells."""
     title = line.group_title or line.group_name
     page = urls.group_page(line.group_name, line.group_host)
     return GroupView(

@@ -163,6 +163,8 @@ SENTENCES = {
     Message("This has been decided meanwhile."),
     Message("It is back."),
     Message("Removed. The author is told why."),
+    Message("Banned. They are told why, and until when."),
+    Message("The ban is lifted."),
 }  # fmt: skip
 
 

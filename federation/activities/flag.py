@@ -65,7 +65,7 @@ async def send_report(conn: Conn, urls: Urls, report_id: int) -> None:
     if instance is None:
         return
     readers = await _judges(conn, group)
-    if report.pass_on:
+    if report.forward:
         readers += await outbox.inbox_of(conn, post.author_id)
     words = await _words(conn, urls, group, report)
     document: Document = {

@@ -28,7 +28,7 @@ class Membership(Row, frozen=True):
 
 
 class Member(Row, frozen=True):
-    """A person in a group's list of members."""
+    """A person in a group's list of members, or of those who are banned from it."""
 
     id: int
     name: str
@@ -37,16 +37,7 @@ class Member(Row, frozen=True):
     state: str
     role: str
     created_at: dt.datetime
-
-
-class BannedPerson(Row, frozen=True):
-    """Somebody who may not take part in a group, and until when."""
-
-    id: int
-    name: str
-    host: str | None
-    title: str
-    banned_until: dt.datetime
+    banned_until: dt.datetime | None
 
 
 ONE = Query(
@@ -108,22 +99,16 @@ LOCAL_MEMBERS = Query(
 )
 OF_PERSON = Query(Target, "select target_id from memberships where person_id = $1")
 _SELECT_MEMBER = """
-    select a.id, a.name, a.host, a.title, m.state, m.role, m.created_at
+    select a.id, a.name, a.host, a.title, m.state, m.role, m.created_at, m.banned_until
       from memberships m join actors a on a.id = m.person_id"""
 
 MEMBERS = Query(
     Member,
     _SELECT_MEMBER
     + """
-     where m.target_id = $1 and m.state in ('joined', 'asked') and a.deleted_at is null
+     where m.target_id = $1 and (m.state in ('joined', 'asked') or m.banned_until > clock_now())
+       and a.deleted_at is null
      order by (m.state = 'joined'), (m.role = 'member'), a.name limit $2""",
-)
-BANNED = Query(
-    BannedPerson,
-    """select a.id, a.name, a.host, a.title, m.banned_until
-         from memberships m join actors a on a.id = m.person_id
-        where m.target_id = $1 and m.banned_until > clock_now() and a.deleted_at is null
-        order by m.banned_until, a.name limit $2""",
 )
 MODERATORS = Query(
     Member,
@@ -250,10 +235,6 @@ async def lift_ban(conn: Conn, group: Group, person: Actor) -> bool:
     """Let somebody take part again, who may then join anew; False where they are not banned."""
     await LOCK.run(conn, group.id)
     return bool(await LIFT.run(conn, person.id, group.id))
-
-
-async def banned(conn: Conn, group_id: int, limit: int = 500) -> list[BannedPerson]:
-    return await BANNED.all(conn, group_id, limit)
 
 
 async def has_local_member(conn: Conn, group_id: int) -> bool:

@@ -96,7 +96,7 @@ async def test_B28_nobody_changes_what_is_not_theirs(street: Street, app: Starle
         "text": "Mine now.", "body": "Mine", "about": "Mine",
         "role": "member", "host": "friend.example", "policy": "blocked", "kind": "words",
         "action": "hold", "words": "a", "name": "mine_now", "enabled": "0", "direction": "up",
-        "join_mode": "open", "posting": "anyone", "language": "en", "uses": "1",
+        "join_mode": "open", "posting": "anyone", "language": "en", "uses": "1", "days": "7", "remove_posts": "1",
     }  # fmt: skip
     handles = ["elm_street", "oak_street"] if who == "moderator elsewhere" else ["elm_street"]
     foreign = [str(street.rule_id), *things["check_id"], "/members/"]

@@ -72,7 +72,7 @@ async def test_whoever_said_farewell_and_comes_back_has_a_name_again(street: Str
         assert (await street.moot.deliver(street.mastodon.activity("Delete", street.max, street.max))).status == 202
 
 
-async def test_a_post_too_large_to_pass_on_stops_no_queue(street: Street) -> None:
+async def test_a_post_too_large_to_forward_stops_no_queue(street: Street) -> None:
     create = addressed(street, street.mastodon, street.max, "<p>Hello.</p>", padding="")
     create["object"]["padding"] = "x" * ((1 << 20) - len(json.dumps(create).encode()) - 10)
     assert (await street.moot.deliver(create)).status in (202, 400, 413)

@@ -124,6 +124,13 @@ async def test_a_thread_and_what_one_can_do_with_it(town: Town) -> None:
         answer = await ana.get(path)
         assert answer.status == 200
         assert leaks(answer) == []
+    martha = await town.browser("martha")
+    members = await martha.get(f"{ELM}/members")
+    ban = str(members.soup.select_one('main a[href$="/ban"]')["href"])  # type: ignore[index]
+    for path in (f"{own}/pin", f"{own}/close", f"{own}/open", f"{own}/unpin", ban):
+        answer = await martha.get(path)
+        assert answer.status == 200
+        assert leaks(answer) == []
 
 
 async def test_a_case_and_its_decision(town: Town) -> None:

@@ -87,7 +87,7 @@ async def test_the_banned_cannot_write_or_thank(app: Starlette, runtime: Runtime
     assert "may not take part" in (await ben.get("/g/elm_street")).words
     for path, typed in (
         ("/g/elm_street/write", {"title": "a", "text": "b"}), (f"{thread.path}/reply", {"text": "b"}),
-        (f"{thread.path}/thank", {"thank": "1"}),
+        (f"{thread.path}/thank", {"thank": "1"}), (f"{thread.path}/report", {"rule": "1", "comment": "b"}),
     ):  # fmt: skip
         assert (path, (await ben.post(path, typed)).status) == (path, 403)
     assert await runtime.db.pool.fetchval("select count(*) from posts") == 1

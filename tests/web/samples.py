@@ -125,6 +125,8 @@ ENTRIES = (
     m.RecordEntry("remove", ago(700), MIRIAM, RULE, "This sells firewood by the metre; nobody had asked.", group=ELM_REF),
     m.RecordEntry("release", ago(1500), ANA, RULE, "The check met the word “offer” in “I offer help”.", reversed=True),
     m.RecordEntry("refuse", ago(1600), ANA, RULE), m.RecordEntry("keep", ago(1700)), m.RecordEntry("restore", ago(1800)),
+    m.RecordEntry("ban", ago(1900), ANA, RULE, "This is the third advertisement.", until=ago(-9000)), m.RecordEntry("ban", ago(1900), ANA, RULE, "Enough."),
+    *(m.RecordEntry(verb, ago(2000), ANA, person="Tom Marsh") for verb in get_args(p.DeedVerb)[1:]),
 )  # fmt: skip
 REPLY_FORM = r.ReplyForm("100", "Ana Brandt", "/t/100/reply")
 CASE = m.CasePage(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moderation import deeds
 from server import limits
 from server.community import access, actors, groups, memberships
 from server.community.actors import Actor
-from server.community.groups import Group, GroupForm
+from server.community.groups import FOR_GOOD, Group, GroupForm
 from server.community.memberships import Member
 from server.db import Conn
 from server.errors import Invalid, NotFound
@@ -18,7 +19,7 @@ from web.pages.scope import moderated_group, tabs_of
 from web.routing import get, post
 from web.views.moderators import GroupSettingsPage
 from web.views.parts import Choice
-from web.views.residents import MembersPage, MemberView
+from web.views.residents import BannedView, MembersPage, MemberView
 from web.visit import LANGUAGE_NAMES, Visit
 
 ROLES = ("member", "moderator")
@@ -145,6 +146,7 @@ async def members_page(visit: Visit) -> Response:
         group=describe.group_view(visit, group),
         members=[view for member, view in views if member.state == "joined"],
         asking=[view for member, view in views if member.state == "asked"],
+        banned=[_banned_view(visit, group, member) for member in found if member.state == "refused"],
         tabs=tabs_of(visit, describe.group_view(visit, group), "members"),
     )
     return await visit.show(page)
@@ -161,10 +163,21 @@ def _member_view(visit: Visit, group: Group, member: Member) -> MemberView:
         refuse_url=f"{here}/refuse" if asks else None,
         # Moderators work on this server's pages, so they have an account here.
         role_url=f"{here}/role" if not asks and member.host is None else None,
+        ban_url=f"{here}/ban" if member.role == "member" and member.id != visit.viewer.account_id else None,
     )
 
 
-async def _person(visit: Visit, conn: Conn) -> Actor:
+def _banned_view(visit: Visit, group: Group, one: Member) -> BannedView:
+    ends = one.banned_until
+    return BannedView(
+        person=present.person_view(one.id, one.name, one.host, one.title),
+        until=visit.time(ends) if ends is not None and ends < FOR_GOOD else None,
+        lift_url=f"/g/{group.name}/members/{one.id}/unban",
+    )
+
+
+async def person_of(visit: Visit, conn: Conn) -> Actor:
+    """The person that the address names; NotFound for what is none."""
     person_id = parse_id(visit.request.path_params["person_id"])
     person = await actors.by_id(conn, person_id) if person_id is not None else None
     if person is None:
@@ -185,7 +198,7 @@ async def _answer(visit: Visit, *, accept: bool) -> Response:
     access.check_signed_in(visit.viewer)
     async with visit.change() as conn:
         group = await moderated_group(visit, conn)
-        await memberships.answer(conn, group, await _person(visit, conn), accept=accept)
+        await memberships.answer(conn, group, await person_of(visit, conn), accept=accept)
     return visit.go(f"/g/{group.name}/members", "Done.")
 
 
@@ -197,10 +210,10 @@ async def set_role(visit: Visit) -> Response:
         raise Invalid({"role": "Please choose member or moderator."})
     async with visit.change() as conn:
         group = await moderated_group(visit, conn)
-        person = await _person(visit, conn)
+        person = await person_of(visit, conn)
         if not person.local:
             raise NotFound("member")
-        await memberships.set_role(conn, group, person.id, role)
+        await deeds.set_role(conn, visit.viewer, group, person, role)
     return visit.go(f"/g/{group.name}/members", "Done.")
 
 

@@ -216,6 +216,9 @@ async def _show_report(
         rule=forms.field(typed, "rule", said),
         comment=forms.field(typed, "comment", said),
         answers_within=group.answers_within,
+        # The group's own server hears of it anyway.
+        author_host=found.author_host if found.author_host != found.group_host else None,
+        forward=typed.get("forward") == "1",
     )
     return await visit.show(page, status)
 
@@ -223,6 +226,7 @@ async def _show_report(
 class ReportTyped(forms.Form, frozen=True):
     rule: str = ""
     comment: str = ""
+    forward: str = ""
 
 
 async def report(visit: Visit) -> Response:
@@ -242,7 +246,8 @@ async def report(visit: Visit) -> Response:
 async def _file(visit: Visit, form: ReportTyped) -> Post:
     async with visit.change() as conn:
         found, group = await access.access_post(conn, visit.viewer, post_id_of(visit))
-        await reports.file_report(conn, await visit.me(conn), found, group, parse_id(form.rule), form.comment)
+        me, forward = await visit.me(conn), form.forward == "1"
+        await reports.file_report(conn, me, found, group, parse_id(form.rule), form.comment, forward=forward)
         return found
 
 

@@ -14,7 +14,7 @@ from moderation import record
 from moderation.record import Count, Entry
 from server import clock, urls
 from server.community import access
-from server.community.groups import Group
+from server.community.groups import FOR_GOOD, Group
 from server.db import Conn
 from server.ids import parse_id
 from web import describe, present
@@ -109,6 +109,8 @@ def _entry(visit: Visit, entry: Entry, *, with_group: bool) -> RecordEntry:
         reason=entry.reason,
         reversed=entry.reversed,
         group=GroupRef(entry.group_title, page, entry.group_host) if with_group else None,
+        until=visit.time(entry.until) if entry.until is not None and entry.until < FOR_GOOD else None,
+        person=entry.person_title or "",
     )
 
 

@@ -138,6 +138,7 @@ def _thread_page(
     top = _with_rules(describe.head_view(visit, head, may_reply, moderates), held)
     top = msgspec.structs.replace(top, children=children, descendants=len(views))
     answered = next((view for view in views if view.id == begun.to), None)
+    may_change = moderates and head.group_host is None and head.state == "published"
     glance = visit.glance
     assert glance is not None
     return ThreadPage(
@@ -149,7 +150,11 @@ def _thread_page(
         excerpt=head.excerpt,
         link=head.link,
         link_host=describe.link_host(head.link),
+        pinned=head.pinned,
         locked=head.locked,
+        lock_reason=head.lock_reason,
+        pin_url=f"/t/{head.id}/{'unpin' if head.pinned else 'pin'}" if may_change else None,
+        close_url=f"/t/{head.id}/{'open' if head.locked else 'close'}" if may_change else None,
         reply=_reply_form(head, top, Begun() if answered else begun) if may_reply else None,
         reply_in_place=_reply_form(head, answered, begun) if may_reply and answered else None,
         why_not=why_not,

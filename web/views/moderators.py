@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from web.views.parts import (
     Choice,
+    DeedVerb,
     Field,
     GroupRef,
     GroupView,
@@ -161,14 +162,68 @@ class RemovePage(Page, frozen=True):
     reason: Field = Field()
 
 
+class BanPage(Page, frozen=True):
+    """A moderator bans somebody from a group; `days` are the lengths to choose from."""
+
+    template: ClassVar[str] = "ban.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    person: PersonView
+    action: str
+    cancel_url: str
+    rules: Sequence[RuleView]
+    days: Sequence[Choice]
+    days_error: Field = Field()
+    rule: Field = Field()
+    reason: Field = Field()
+    remove_posts: bool = False
+
+
+class BannedPage(Page, frozen=True):
+    """What somebody who was banned is told, and moderators read; without `until` the ban has no end."""
+
+    template: ClassVar[str] = "banned.html"
+    nav: ClassVar[str] = "notifications"
+    group: GroupView
+    person: PersonView
+    time: TimeView
+    until: TimeView | None
+    reason: str
+    rule: RuleView | None = None
+    removed_posts: bool = False
+    own: bool = True
+    over: bool = False
+    contact: str = ""
+    record_url: str = ""
+    lift_url: str | None = None
+
+
+class ClosePage(Page, frozen=True):
+    """A moderator closes a thread for replies. A rule may be named."""
+
+    template: ClassVar[str] = "close.html"
+    nav: ClassVar[str] = "groups"
+    group: GroupView
+    title: str
+    action: str
+    cancel_url: str
+    rules: Sequence[RuleView]
+    rule: Field = Field()
+    reason: Field = Field()
+
+
 class RecordEntry(Struct, frozen=True):
-    verb: Verb
+    """`until` is the end of a ban that has one, `person` whoever became or was moderator."""
+
+    verb: Verb | DeedVerb
     time: TimeView
     moderator: PersonView | None = None
     rule: RuleView | None = None
     reason: str = ""
     reversed: bool = False
     group: GroupRef | None = None
+    until: TimeView | None = None
+    person: str = ""
 
 
 class RuleCount(Struct, frozen=True):

@@ -12,11 +12,12 @@ Theme = Literal["system", "light", "dark"]
 NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
-    "parent_refused", "made_moderator", "removed_elsewhere", "put_out",
-    "private_message", "moved_along", "moved_away",
+    "parent_refused", "made_moderator", "removed_elsewhere", "put_out", "banned", "unbanned", "banned_elsewhere",
+    "closed", "private_message", "moved_along", "moved_away",
     "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
+DeedVerb = Literal["ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote"]
 
 
 class TimeView(Struct, frozen=True):
@@ -116,6 +117,7 @@ class PostView(Struct, frozen=True):
     edit_url: str | None = None
     delete_url: str | None = None
     remove_url: str | None = None
+    ban_url: str | None = None
     decision_url: str | None = None
     held_for: Sequence[RuleView] = ()
     from_host: str | None = None
@@ -195,6 +197,7 @@ class NoteView(Struct, frozen=True):
     excerpt: str = ""
     host: str = ""
     unread: bool = False
+    until: TimeView | None = None
 
 
 class Chrome(Struct, frozen=True):

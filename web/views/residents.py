@@ -97,7 +97,10 @@ class ReplyForm(Struct, frozen=True):
 
 
 class ThreadPage(Page, frozen=True):
-    """`post.children` is the tree. `reply_in_place` is drawn below the reply it answers, `reply` at the end."""
+    """`post.children` is the tree. `reply_in_place` is drawn below the reply it answers, `reply` at the end.
+
+    `pin_url` and `close_url` are for moderators, and undo what is done already.
+    """
 
     template: ClassVar[str] = "thread.html"
     nav: ClassVar[str] = "groups"
@@ -112,6 +115,9 @@ class ThreadPage(Page, frozen=True):
     link_host: str | None = None
     pinned: bool = False
     locked: bool = False
+    lock_reason: str = ""
+    pin_url: str | None = None
+    close_url: str | None = None
     reply: ReplyForm | None = None
     reply_in_place: ReplyForm | None = None
     why_not: str = ""
@@ -201,10 +207,15 @@ class ReportPage(Page, frozen=True):
     rule: Field = Field()
     comment: Field = Field()
     answers_within: str = ""
+    author_host: str | None = None
+    forward: bool = False
 
 
 class ConfirmActionPage(Page, frozen=True):
-    """A question before something that cannot be undone by a second click; every text is a whole sentence."""
+    """A question before something that a second click does not undo; every text is a whole sentence.
+
+    `harmless`: it can be taken back as easily as it is done.
+    """
 
     template: ClassVar[str] = "confirm_action.html"
     heading: str
@@ -213,6 +224,7 @@ class ConfirmActionPage(Page, frozen=True):
     button: str
     cancel_url: str
     excerpt: str = ""
+    harmless: bool = False
 
 
 class ProfilePage(Page, frozen=True):
@@ -267,6 +279,7 @@ class MembersPage(Page, frozen=True):
     group: GroupView
     members: Sequence["MemberView"]
     asking: Sequence["MemberView"] = ()
+    banned: Sequence["BannedView"] = ()
     pager: Pager = Pager()
     tabs: Sequence[Tab] = ()
 
@@ -277,10 +290,18 @@ class MemberView(Struct, frozen=True):
     person: PersonView
     since: TimeView
     role: Literal["member", "moderator"] = "member"
-    banned_until: TimeView | None = None
     accept_url: str | None = None
     refuse_url: str | None = None
     role_url: str | None = None
+    ban_url: str | None = None
+
+
+class BannedView(Struct, frozen=True):
+    """Somebody who may not take part; without `until` for good."""
+
+    person: PersonView
+    until: TimeView | None
+    lift_url: str
 
 
 class AboutPage(Page, frozen=True):
