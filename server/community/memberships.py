@@ -90,7 +90,7 @@ LIFT = Command(
 FOLLOWED_BY_URI = Command("select target_id from memberships where person_id = $1 and follow_uri = $2")
 HAS_LOCAL_MEMBER = Command(
     """select exists (select 1 from memberships m join accounts c on c.actor_id = m.person_id
-                       where m.target_id = $1 and m.state in ('joined', 'asked'))"""
+                       where m.target_id = $1 and (m.state in ('joined', 'asked') or m.banned_until > clock_now()))"""
 )
 LOCAL_MEMBERS = Query(
     Person,
@@ -238,7 +238,7 @@ async def lift_ban(conn: Conn, group: Group, person: Actor) -> bool:
 
 
 async def has_local_member(conn: Conn, group_id: int) -> bool:
-    """Whether anybody here has joined, or asked to join, this group."""
+    """Whether anybody here has joined this group, asked to, or was banned: who may be let in again will hear of it."""
     return bool(await HAS_LOCAL_MEMBER.value(conn, group_id))
 
 
