@@ -69,7 +69,7 @@ async def _moderators_deed(runtime: Runtime, document: dict[str, object], group_
     await moderators.read_again_for(runtime, group_id, activity.actor)
     async with runtime.db.transaction() as conn:
         via = await _group(conn, group_id)
-        await deed.take(conn, Urls(runtime.settings.base_url), activity, activity.actor, via)
+        await deed.take(conn, activity, activity.actor, via)
 
 
 async def _deed(runtime: Runtime, document: dict[str, object], group_id: int) -> None:

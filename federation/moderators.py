@@ -53,22 +53,20 @@ TAKE_IN = Command(
         where $2 <> all(moderator_lists.uris) and cardinality(moderator_lists.uris) < $3"""
 )
 LEAVE_OUT = Command("update moderator_lists set uris = array_remove(uris, $2) where group_id = $1")
-# A group by its own id or by one of the two collections that its document names; a group of another host may name them
-# too, and is not meant.
+# A group by its own id or by one of the two collections that its document names, which lie on its own host (parse.py).
 GROUP_OF = Command(
     """
     select a.id from actors a
       join (select id from actors where uri = $1
             union all select actor_id from remote_actors where moderators = $1
             union all select actor_id from remote_actors where featured = $1) named on named.id = a.id
-     where a.kind = 'group' and a.host is not distinct from $2::text and a.deleted_at is null limit 1"""
+     where a.kind = 'group' and a.deleted_at is null limit 1"""
 )
 
 
-async def group_of(conn: Conn, urls: Urls, target: str) -> int | None:
+async def group_of(conn: Conn, target: str) -> int | None:
     """The group that a deed's target belongs to: itself, its moderators, or its pinned threads."""
-    host = None if urls.is_local(target) else authority(target)
-    found: int | None = await GROUP_OF.value(conn, target, host)
+    found: int | None = await GROUP_OF.value(conn, target)
     return found
 
 
@@ -108,7 +106,7 @@ async def refresh_moderators(runtime: Runtime, *, group_id: int) -> None:
     async with runtime.db.read() as conn:
         group = await groups.BY_ID.one(conn, group_id, None)
         known = await LISTED.one(conn, group_id)
-    if group is None or known is None or known.moderators is None or authority(known.moderators) != group.host:
+    if group is None or known is None or known.moderators is None:
         return
     budget = FetchBudget()
     try:

@@ -93,7 +93,7 @@ async def _whole(conn: Conn, deed: Deed) -> Document:
 
 async def receive(conn: Conn, got: Received) -> None:
     """A moderator of a group elsewhere, or that group itself, sends it directly: it may be believed as it is signed."""
-    await take(conn, got.urls, got.activity, got.sender.uri)
+    await take(conn, got.activity, got.sender.uri)
 
 
 async def receive_unused(_conn: Conn, got: Received) -> None:
@@ -103,16 +103,17 @@ async def receive_unused(_conn: Conn, got: Received) -> None:
     raise Ignored("report_resolved")
 
 
-async def take(conn: Conn, urls: Urls, activity: Activity, actor_uri: str, via: Group | None = None) -> None:
+async def take(conn: Conn, activity: Activity, actor_uri: str, via: Group | None = None) -> None:
     """Mirror a deed in a group elsewhere. `via`: the group that announced it, which must be the one concerned."""
     undoes = activity.type == "Undo"
     deed = activity.inner if undoes else activity.document
     kind = type_of(deed) if deed is not None else ""
     if deed is None or kind not in (UNDONE if undoes else VERBS):
         raise Ignored("nothing_to_undo")
-    group = await _group(conn, urls, deed, kind)
+    group = await _group(conn, deed, kind)
     if via is not None and via.id != group.id:
         raise Ignored("other_group")
+    # Those of our own groups have their accounts here, and stand on no such list.
     if actor_uri != group.uri and not await moderators.is_moderator(conn, group, actor_uri):
         raise Ignored("not_a_moderator")
     if kind == "Block":
@@ -123,7 +124,7 @@ async def take(conn: Conn, urls: Urls, activity: Activity, actor_uri: str, via: 
         await _collection(conn, group, deed, added=kind == "Add")
 
 
-async def _group(conn: Conn, urls: Urls, deed: Document, kind: str) -> Group:
+async def _group(conn: Conn, deed: Document, kind: str) -> Group:
     """The group elsewhere that a deed is about, by what we know of its target or thread, not by what it says."""
     if kind == "Lock":
         post = await posts.by_uri(conn, uri_of(deed.get("object")) or "")
@@ -135,14 +136,11 @@ async def _group(conn: Conn, urls: Urls, deed: Document, kind: str) -> Group:
         if target is None:
             # Mastodon's Block of one person by another; what it asks of us is nobody's deed in a group.
             raise Ignored("no_group")
-        group_id = await moderators.group_of(conn, urls, target)
+        group_id = await moderators.group_of(conn, target)
     group = await groups.BY_ID.one(conn, group_id, None) if group_id is not None else None
     if group is None:
         # A ban from a whole server.
         raise Ignored("other_target")
-    if group.local:
-        # Moderators of our groups have their accounts here.
-        raise Ignored("not_a_moderator")
     return group
 
 

@@ -1,5 +1,7 @@
 """What the moderators of a group elsewhere do to its threads and people is mirrored here, for our readers."""
 
+import typing
+
 import pytest
 
 from federation import moderators
@@ -114,7 +116,7 @@ async def test_one_of_ours_who_is_banned_is_told_and_refused(street: Street, all
 @pytest.mark.parametrize("end", [None, "soon", 7, "9999-12-31T23:59:59Z"])
 async def test_a_ban_without_an_end_that_can_be_read_has_none(allotment: Allotment, end: object) -> None:
     ana = allotment.street.urls.actor("person", "ana")
-    more = {} if end is None else {"endTime": end}
+    more: dict[str, typing.Any] = {} if end is None else {"endTime": end}
     await allotment.announce(allotment.deed("Block", ana, target=allotment.uri, **more))
     assert (await allotment.group()).banned_until == FOR_GOOD
 
@@ -180,7 +182,7 @@ async def test_what_has_no_effect_says_why(
     }  # fmt: skip
     if kind == "Undo":
         things["follow"] = {"type": "Accident", "actor": allotment.mona, "object": page["id"]}
-    targets = {name: things[value] for name, value in more.items()}
+    targets: dict[str, typing.Any] = {name: things[value] for name, value in more.items()}
     assert await allotment.send(allotment.deed(kind, things[what], **targets)) == reason
 
 

@@ -14,13 +14,14 @@ from federation import remote, software
 from federation.documents import CONTEXT
 from federation.inbox import RECEIVERS
 from federation.parse import ACTOR_TYPES, POST_TYPES
-from moderation import cases, decisions
+from moderation import cases, decisions, reports
 from moderation.decisions import Judgement
 from server.community import actors, groups, memberships, votes
 from server.community.posts import Post
 from tests.conftest import BASE_URL
 from tests.federation.peer import Document
 from tests.federation.street import Street, addressed
+from tests.federation.test_deeds_travel import Desk
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "FEDERATION.md").read_text()
@@ -32,10 +33,10 @@ SAME_CONTEXT = "as above"
 
 SENT = (
     "actor", "webfinger", "nodeinfo", "accept", "thread", "boost", "reply", "thank", "removal", "unboost", "restore",
-    "notice",
+    "notice", "lock", "pin", "ban", "report",
 )  # fmt: skip
 TAKEN = ("follow", "mention", "page", "answer", "like", "flag", "delete")
-ANNOUNCED = ("announced-thread", "announced-votes")
+ANNOUNCED = ("announced-thread", "announced-votes", "announced-lock")
 
 
 def section(title: str) -> str:
@@ -124,6 +125,30 @@ async def sent(street: Street) -> dict[str, object]:
     await street.settle()
     await decide(street, await street.post(held["object"]["id"]), "refuse", "We have no place for it.")
     made["notice"] = street.mastodon.of_type("Create")[0]
+    return made | await moderated(street, thread)
+
+
+async def moderated(street: Street, thread: Post) -> dict[str, object]:
+    """What a moderator does beyond deciding about a text, and a report that the author's server is told of."""
+    desk = Desk(street)
+    made: dict[str, object] = {}
+    await desk.close(thread)
+    made["lock"] = street.lemmy.of_type("Announce(Lock)")[0]
+    await desk.pin(thread, pinned=True)
+    made["pin"] = street.lemmy.of_type("Announce(Add)")[0]
+    # The last that the forum hears: she was its only member.
+    await desk.ban(street.lena)
+    made["ban"] = street.lemmy.of_type("Announce(Block)")[0]
+    theirs = addressed(street, street.mastodon, street.max, "<p>You fools.</p>")
+    theirs["object"]["id"] = theirs["object"]["id"].rpartition("/")[0] + "/8"
+    assert (await street.moot.deliver(theirs)).status == 202
+    await street.settle()
+    post, group = await street.post(theirs["object"]["id"]), await street.group(street.ana_id)
+    async with street.runtime.db.transaction() as conn:
+        ana = await actors.by_id(conn, street.ana_id)
+        await reports.file_report(conn, ana, post, group, street.rule_id, "He sells.", forward=True)
+    await street.settle()
+    made["report"] = street.mastodon.of_type("Flag")[0]
     return made
 
 
@@ -173,7 +198,10 @@ async def test_we_take_what_the_page_shows(street: Street) -> None:
 
 async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
     there = street.lemmy
-    garden = there.actor("garden", "Group")
+    garden = f"{there.base}/u/garden"
+    there.actor("garden", "Group", attributedTo=f"{garden}/moderators")
+    moderators = {"id": f"{garden}/moderators", "type": "OrderedCollection", "orderedItems": [f"{there.base}/u/gerda"]}
+    there.documents["/u/garden/moderators"] = moderators
     actor = await remote.look_up(street.runtime, f"!garden@{there.host}")
     async with street.runtime.db.transaction() as conn:
         group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
@@ -187,10 +215,12 @@ async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
     there.documents[page["id"].removeprefix(there.base)] = page
     assert await outcome(street, announced) == "done"
     assert await outcome(street, example(street, "announced-votes", thread)) == "done"
+    assert await outcome(street, example(street, "announced-lock", thread)) == "done"
     post = await street.post(page["id"])
     assert (post.state, post.group_id, post.thank_count) == ("published", actor.id, 0)
     async with street.runtime.db.read() as conn:
         assert await conn.fetchval("select attested_count from posts where id = $1", post.id) == 1
+    assert (post.locked, post.lock_reason) == (True, "All is said.")
 
 
 def test_every_example_is_tried() -> None:
@@ -235,8 +265,8 @@ def test_no_reason_is_named_that_nobody_gives() -> None:
 
 
 def test_the_activities_that_are_taken_are_named() -> None:
-    told = re.findall(r"^\| `(\w+)` \|", section("Activities"), re.MULTILINE)
-    assert sorted(told) == sorted(RECEIVERS)
+    told = re.findall(r"^\| ((?:`\w+` )+)\|", section("Activities"), re.MULTILINE)
+    assert sorted(name for cell in told for name in words(cell)) == sorted(RECEIVERS)
 
 
 def test_the_types_and_the_software_are_named() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from starlette.applications import Starlette
 
+from moderation import deeds
 from server.runtime import Runtime
 from tests.browser_like import Answer, Browser
 from tests.conftest import MovedClock
@@ -125,7 +126,10 @@ async def test_thanks_of_the_banned_stop_counting_until_it_is_lifted(street: Str
     assert await totals() == [2] * 5
 
 
-async def test_what_they_wrote_goes_with_them_if_the_moderator_says_so(street: Street) -> None:
+async def test_what_they_wrote_goes_with_them_if_the_moderator_says_so(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deeds, "REMOVED_AT_ONCE", 1)
     kept = await thread(street, street.ana)
     await street.ben.post(f"{kept.path}/reply", {"text": "Mine is longer."})
     gone = await thread(street, street.ben, "My shed")
@@ -142,6 +146,15 @@ async def test_what_they_wrote_goes_with_them_if_the_moderator_says_so(street: S
     assert REASON in why.words
     await why.form("Put it back").submit()
     assert "To lend." in (await street.stranger.get(gone.path)).words
+
+
+async def test_a_ban_that_is_lifted_at_once_takes_nothing_away(street: Street) -> None:
+    kept = await thread(street, street.ben, "My shed")
+    page = await street.mia.get(f"/g/elm_street/members/{await street.id_of('ben')}/ban")
+    await page.form("Ban").submit(rule=str(street.rule), reason=REASON, remove_posts="1")
+    await (await street.mia.get("/g/elm_street/members")).form("Lift the ban").submit()
+    await work(street.runtime)
+    assert "To lend." in (await street.stranger.get(kept.path)).words
 
 
 async def test_a_ban_needs_a_length_a_rule_and_a_reason(street: Street) -> None:
