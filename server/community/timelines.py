@@ -175,8 +175,9 @@ HEAD = Query(
     select p.id, p.uri, p.url, p.root_id, p.author_id, p.state, p.title, p.link, p.html, p.excerpt, p.language,
            p.revision, p.reply_count, p.thank_count, p.attested_count, p.pinned, p.locked, p.lock_reason, p.position,
            p.announced_at, p.submitted_at, p.edited_at, a.name as author_name, a.host as author_host,
-           a.title as author_title, g.id as group_id, g.name as group_name, g.host as group_host, g.title as group_title,
-           gr.language as group_language, gr.posting, m.state as membership, m.role, m.banned_until,
+           a.title as author_title, g.id as group_id, g.name as group_name, g.host as group_host,
+           g.title as group_title, gr.language as group_language, gr.posting, m.state as membership,
+           m.role, m.banned_until,
            exists (select 1 from votes v where v.post_id = p.id and v.actor_id = $2 and v.value = 1) as thanked,
            exists (select 1 from notifications n join posts np on np.id = n.post_id
                     where n.account_id = $2 and n.read_at is null and np.root_id = p.id) as news
