@@ -11,7 +11,7 @@ from federation.http import AnsweredStatus, Unreachable
 from federation.parse import RemotePost, Unacceptable, type_of, uri_of
 from federation.received import Ignored, Received
 from server import limits
-from server.community import groups, posts
+from server.community import groups, polls, posts
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.db import Conn
@@ -148,6 +148,29 @@ async def fetch_parent(runtime: Runtime, *, post_id: int) -> None:
         if not _for_good(failed):
             raise
         log.info("parent not there", post=post_id, reason=str(failed)[:200])
+
+
+async def settle_poll(runtime: Runtime, *, post_id: int) -> None:
+    """Errand: a poll from elsewhere has closed. Ask its own server what came of it, once."""
+    async with runtime.db.read() as conn:
+        post, poll = await posts.by_id(conn, post_id), await polls.ONE.one(conn, post_id)
+    if poll is None or poll.settled or not poll.closed:
+        return
+    try:
+        author, found = await fetch_post(runtime, post.uri, FetchBudget())
+    except TooMany:
+        raise  # later, when the server may be asked again
+    except (Unacceptable, Refused, NotFound) as why:
+        log.info("poll not settled", post=post_id, reason=str(why)[:200])
+        return
+    except FetchFailed as failed:
+        if not _for_good(failed):
+            raise
+        log.info("poll not there", post=post_id, reason=str(failed)[:200])
+        return
+    if author.id == post.author_id and found.poll is not None:
+        async with runtime.db.transaction() as conn:
+            await polls.take_totals(conn, post_id, found.poll, asked=True)
 
 
 async def _chain(runtime: Runtime, uri: str) -> list[tuple[Actor, RemotePost]]:

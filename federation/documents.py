@@ -4,11 +4,13 @@ What each receiver does with each field stands in FEDERATION.md; the reasons are
 """
 
 import datetime as dt
+import re
 
 from federation.keys import PublicKeys
 from server import text
 from server.community.actors import Actor
 from server.community.groups import Group
+from server.community.polls import is_closed
 from server.db import Query, Row
 from server.urls import Urls, group_page, person_page, thread_page
 
@@ -32,10 +34,13 @@ CONTEXT: list[object] = [
         "stickied": "lemmy:stickied",
         "pt": "https://joinpeertube.org/ns#",
         "commentsEnabled": "pt:commentsEnabled",
+        "votersCount": "toot:votersCount",
     },
 ]
 
 Document = dict[str, object]
+# What Markdown would take for more than a letter.
+_MARKS = re.compile(r"([\\`*_\[\]<>#!|~])")
 
 
 class PostRow(Row, frozen=True):
@@ -76,6 +81,11 @@ class PostRow(Row, frozen=True):
     parent_author_uri: str | None
     parent_author_name: str | None
     parent_author_host: str | None
+    options: list[str] | None
+    counts: list[int] | None
+    multiple: bool | None
+    voter_count: int | None
+    closes_at: dt.datetime | None
 
     @property
     def local(self) -> bool:
@@ -98,13 +108,15 @@ _SELECT = """
            a.uri as author_uri, a.host as author_host, g.id as group_id, g.uri as group_uri, g.name as group_name,
            g.host as group_host, gr.visibility, p.root_id, root.uri as root_uri, p.parent_id,
            coalesce(parent.uri, p.parent_uri) as parent_uri, pa.id as parent_author_id, pa.uri as parent_author_uri,
-           pa.name as parent_author_name, pa.host as parent_author_host
+           pa.name as parent_author_name, pa.host as parent_author_host, q.options, q.counts, q.multiple,
+           q.voter_count, q.closes_at
       from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
       join groups gr on gr.actor_id = p.group_id
       left join received_activities x on x.post_id = p.id and x.revision = p.revision
       left join posts root on root.id = p.root_id
       left join posts parent on parent.id = p.parent_id
-      left join actors pa on pa.id = parent.author_id """
+      left join actors pa on pa.id = parent.author_id
+      left join polls q on q.post_id = p.id """
 
 BY_ID = Query(PostRow, _SELECT + "where p.id = $1")
 FEATURED = Query(
@@ -161,10 +173,12 @@ def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | No
     return document
 
 
-def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Document:
-    """A thread as `Article`, a reply as `Note`. `summary_is_warning`: the reader's software hides text behind it.
+def post_document(
+    urls: Urls, post: PostRow, *, summary_is_warning: bool = False, poll_in_words: bool = False
+) -> Document:
+    """A thread as `Article`, a reply as `Note`, a poll as `Question`, or as `Article` with its options in words.
 
-    Then the title stands in the text itself.
+    `summary_is_warning`: the reader's software hides text behind it. Then the title stands in the text itself.
     """
     document: Document = {
         "id": post.uri,
@@ -190,7 +204,12 @@ def post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool = False
     if post.root_id is not None and (post.group_host is None or post.root_uri == urls.post(post.root_id)):
         # A thread in a group of ours is that group's conversation, wherever its first post was written.
         document["context"] = f"{urls.post(post.root_id)}/context"
-    return document | (_thread_part(post, summary_is_warning) if post.is_thread else _reply_part(post))
+    if not post.is_thread:
+        return document | _reply_part(post)
+    document |= _thread_part(post, summary_is_warning)
+    if post.options is None:
+        return document
+    return document | (_words_of_poll(urls, post) if poll_in_words else _question_part(post))
 
 
 def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
@@ -203,7 +222,7 @@ def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
             part["contentMap"] = {post.language: part["content"]}
     else:
         part["name"] = title
-        if post.excerpt:
+        if post.excerpt and post.options is None:
             # Mastodon shows name, summary and link of an Article, never its content.
             part["summary"] = f"<p>{text.escape(post.excerpt)}</p>"
     if post.link:
@@ -219,6 +238,37 @@ def _titled(title: str, post: PostRow) -> str:
         link = text.escape(post.link)
         head += f'<p><a href="{link}">{link}</a></p>'
     return head + post.html
+
+
+def _question_part(post: PostRow) -> Document:
+    """The poll. It has no `summary`: everybody hides a Question's text behind that, Mastodon too."""
+    notes = [
+        {"type": "Note", "name": option, "replies": {"type": "Collection", "totalItems": count}}
+        for option, count in zip(post.options or (), post.counts or (), strict=True)
+    ]
+    part: Document = {
+        "type": "Question",
+        "anyOf" if post.multiple else "oneOf": notes,
+        "votersCount": post.voter_count,
+    }
+    if post.closes_at is not None:
+        part["endTime"] = instant(post.closes_at)
+        if is_closed(post.closes_at):
+            part["closed"] = instant(post.closes_at)
+    return part
+
+
+def _words_of_poll(urls: Urls, post: PostRow) -> Document:
+    """The options as a list, and where to vote, for software that refuses a Question or shows nothing to vote with."""
+    page = urls.absolute(thread_page(post.id))
+    items = "".join(f"<li>{text.escape(option)}</li>" for option in post.options or ())
+    part: Document = {"content": f'{post.html}<ul>{items}</ul>\n<p><a href="{page}">Vote here: {page}</a></p>'}
+    if post.source:
+        listed = "\n".join("- " + _MARKS.sub(r"\\\1", option) for option in post.options or ())
+        part["source"] = {"content": f"{post.source}\n\n{listed}\n\nVote here: {page}", "mediaType": "text/markdown"}
+    if post.language:
+        part["contentMap"] = {post.language: part["content"]}
+    return part
 
 
 def _reply_part(post: PostRow) -> Document:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from federation import answers, collections, discovery, documents, inbox, keys, outbox, software
+from federation import answers, collections, discovery, documents, inbox, keys, outbox, software, spellings
 from federation.answers import problem
 from federation.documents import CONTEXT, PostRow
 from federation.incoming import IncomingRequest
@@ -143,9 +143,10 @@ async def post(request: Request) -> Response:
             return answers.document(request, documents.tombstone(found), status=410)
         signature = request.headers.get("signature-input") or request.headers.get("signature", "")
         reader = await software.reader_software(conn, signature)
-    warning = found.is_thread and software.turns_summary_into_warning(reader)
-    document = documents.post_document(Urls(runtime.settings.base_url), found, summary_is_warning=warning)
-    return answers.document(request, {"@context": CONTEXT} | document, shared=not warning)
+    urls = Urls(runtime.settings.base_url)
+    spelling = spellings.of(found, reader)
+    document = {"@context": CONTEXT} | spellings.spell(urls, found, spelling)
+    return answers.document(request, document, shared=spelling is spellings.of(found, None))
 
 
 async def replies(request: Request) -> Response:

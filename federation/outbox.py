@@ -165,11 +165,6 @@ def known_microblogs(readers: list[Reader]) -> list[Reader]:
     return [reader for reader in readers if software.is_microblog(reader.software)]
 
 
-def warned(readers: list[Reader]) -> list[Reader]:
-    """Who would hide a thread behind its `summary`."""
-    return [reader for reader in readers if software.turns_summary_into_warning(reader.software)]
-
-
 def announce(group_uri: str, what: object) -> Document:
     """A group's Announce, of a whole activity (FEP-1b12) or of a thread's id (a boost). Lemmy wants Public in `to`."""
     if isinstance(what, dict):

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 import msgspec
 
 from federation import shown
+from federation.instants import parse_instant
+from federation.questions import parse_question
 from server import clock, text
+from server.community.polls import NewPoll
 from server.errors import MootError
 from server.urls import authority
 
@@ -99,6 +102,7 @@ class RemotePost(msgspec.Struct, frozen=True):
     published: dt.datetime | None
     language: str
     is_vote: bool
+    poll: NewPoll | None = None
 
 
 def uri_of(value: object) -> str | None:
@@ -265,7 +269,7 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         uri=uri,
         type=kind,
         author=author,
-        title=None if in_reply_to is not None else (name or title_from(clean)),
+        title=(name if is_vote else None) if in_reply_to is not None else (name or title_from(clean)),
         html=clean,
         source=_markdown_source(document),
         link=link,
@@ -276,7 +280,15 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         published=parse_time(document.get("published")),
         language=_language(document),
         is_vote=is_vote,
+        poll=_poll(document) if kind == "Question" and in_reply_to is None else None,
     )
+
+
+def _poll(document: dict[str, object]) -> NewPoll | None:
+    try:
+        return parse_question(document)
+    except ValueError:
+        raise Unacceptable("poll_counts") from None
 
 
 def _content(document: dict[str, object]) -> str:
@@ -347,17 +359,8 @@ def _language(document: dict[str, object]) -> str:
 
 def parse_time(value: object) -> dt.datetime | None:
     """An instant, or None for one that is none; a time to come counts as now, so that nothing is pinned by it (D6)."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    try:
-        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except (OverflowError, ValueError):
-        return None
-    return max(min(moment, clock.now()), dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    moment = parse_instant(value)
+    return min(moment, clock.now()) if moment is not None else None
 
 
 def title_from(clean: str) -> str:

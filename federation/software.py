@@ -37,6 +37,8 @@ MICROBLOGS = frozenset({
 WARNERS = frozenset({
     "misskey", "sharkey", "firefish", "calckey", "foundkey", "iceshrimp", "iceshrimp.net", "cherrypick", "gotosocial",
 })  # fmt: skip
+# A Question is refused (Lemmy), passed over (Discourse) or shown without its title and without votes (Mbin).
+WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin"})
 
 _SCHEMAS = tuple(f"http://nodeinfo.diaspora.software/ns/schema/{version}" for version in ("2.1", "2.0"))
 _KEY_ID = re.compile(r'keyid="([^"\s]{1,2048})"', re.IGNORECASE)
@@ -56,6 +58,11 @@ def is_microblog(name: str | None) -> bool:
 def turns_summary_into_warning(name: str | None) -> bool:
     """Whether a `summary` would hide our thread's text behind a content warning there."""
     return name in WARNERS
+
+
+def reads_polls(name: str | None) -> bool:
+    """Whether this software is thought to show a Question as a poll; True where we do not know."""
+    return name not in WITHOUT_POLLS
 
 
 async def software_of(conn: Conn, host: str) -> str | None:

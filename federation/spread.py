@@ -1,7 +1,7 @@
 """Effect jobs: what happened here, told to other servers. Each runs once, in the transaction that ends its job."""
 
 from federation import delivery, documents, outbox, verdicts
-from federation.activities import create, deed, delete, flag, follow, like, notice, update
+from federation.activities import create, deed, delete, flag, follow, like, notice, poll, update
 from federation.documents import PostRow
 from server.community import actors, memberships
 from server.db import Conn
@@ -37,23 +37,16 @@ async def _tell_remote_group(conn: Conn, urls: Urls, post: PostRow, verb: str, e
     """A post in a group elsewhere: its author's own words go to that group; a removal here stays here."""
     if not post.local:
         return
-    if verb == "create":
-        activity = await create.record(conn, urls, post, event)
-    elif verb == "update":
-        activity = await update.record(conn, urls, post, event)
-    elif verb == "delete":
-        activity = await delete.record(conn, urls, post, event)
-    else:
-        return
     readers = [
         *await outbox.inbox_of(conn, post.group_id),
         *await outbox.inbox_of(conn, post.parent_author_id),
         *await outbox.readers_of(conn, post.author_id),
     ]
-    if verb == "delete":
+    if verb in ("create", "update"):
+        await create.tell(conn, urls, post, event, readers, verb.capitalize())
+    elif verb == "delete":
+        activity = await delete.record(conn, urls, post, event)
         await outbox.send(conn, activity, post.author_id, readers, f"post:{post.id}")
-    else:
-        await create.send_directly(conn, urls, post, event, activity, readers)
 
 
 async def spread_vote(
@@ -61,6 +54,16 @@ async def spread_vote(
 ) -> None:
     """Somebody thanked, or took it back."""
     await like.spread(conn, Urls(runtime.settings.base_url), person_id, post_id, event, uri)
+
+
+async def spread_poll(conn: Conn, runtime: Runtime, *, post_id: int) -> None:
+    """Votes have come, or a poll has closed: those who have it learn the totals."""
+    await update.spread_totals(conn, Urls(runtime.settings.base_url), post_id)
+
+
+async def spread_poll_vote(conn: Conn, runtime: Runtime, *, person_id: int, post_id: int) -> None:
+    """One of our people voted in a poll whose author lives elsewhere: votes are counted there."""
+    await poll.spread_vote(conn, Urls(runtime.settings.base_url), person_id, post_id)
 
 
 async def spread_membership(conn: Conn, runtime: Runtime, *, person_id: int, target_id: int, event: str) -> None:

@@ -37,18 +37,23 @@ _HANDLE = re.compile(r"[@#][\w.-]+(?:@[\w.-]+)?")
 
 @dataclasses.dataclass(frozen=True)
 class Draft:
-    """A post as it was sent in: Markdown as `source`, sanitised `html`, and the address that a thread is about."""
+    """A post as it was sent in: Markdown as `source`, sanitised `html`, the address that a thread is about.
+
+    `options` are those of a poll.
+    """
 
     title: str
     source: str
     html: str
     link: str | None = None
+    options: tuple[str, ...] = ()
     remote_author: bool = False
 
     @functools.cached_property
     def visible(self) -> str:
-        """Title and text as readers see them."""
-        return f"{self.title}\n{text.plain(self.html) if self.html else self.source}".strip()
+        """Title, text and options as readers see them."""
+        words = text.plain(self.html) if self.html else self.source
+        return "\n".join([self.title, words, *self.options]).strip()
 
     @functools.cached_property
     def links(self) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class CaseLine(Row, frozen=True):
     html: str
     excerpt: str
     language: str
+    options: list[str]
     submitted_at: dt.datetime
     author_id: int
     author_name: str
@@ -190,10 +191,10 @@ _COLUMNS = """
            k.name as claimed_name, k.title as claimed_title, p.id as post_id, p.root_id, p.state as post_state,
            (p.parent_id is not null or p.parent_uri is not null) as reply, t.title as thread_title,
            p.revision as shown_revision, r.state as revision_state, r.title, r.link, r.source, r.html, r.excerpt,
-           r.language, r.created_at as submitted_at, a.id as author_id, a.name as author_name,
-           a.host as author_host, a.title as author_title, a.created_at as author_since, h.published_here,
-           h.refused_here, h.removed_here, g.id as group_id, g.name as group_name, g.host as group_host,
-           g.title as group_title,
+           r.language, coalesce(q.options, '{}') as options, r.created_at as submitted_at, a.id as author_id,
+           a.name as author_name, a.host as author_host, a.title as author_title, a.created_at as author_since,
+           h.published_here, h.refused_here, h.removed_here, g.id as group_id, g.name as group_name,
+           g.host as group_host, g.title as group_title,
            jsonb_build_object('findings', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                            'kind', f.kind, 'action', f.action, 'revision', f.revision, 'matched', f.matched,
@@ -214,7 +215,7 @@ _FROM = """
       from picked c join posts p on p.id = c.post_id
       join revisions r on r.post_id = c.post_id and r.number = c.revision
       join actors a on a.id = p.author_id join actors g on g.id = c.group_id
-      left join posts t on t.id = p.root_id
+      left join posts t on t.id = p.root_id left join polls q on q.post_id = c.post_id
       left join actors k on k.id = c.claimed_by and c.claimed_until > clock_now() and k.id <> $1
       left join screenings s on s.post_id = c.post_id and s.revision = c.revision
       cross join lateral (

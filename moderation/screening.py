@@ -13,7 +13,7 @@ from moderation.matching import Draft, Finding, History, run_check
 from moderation.repetition import Fingerprint
 from moderation.scorer import Scores
 from moderation.scoring import Reading, Scoring
-from server import clock, jobs, language, text
+from server import clock, jobs, language
 from server.community import posts, revisions
 from server.community.posts import Post
 from server.db import Command, Conn, Query, Row
@@ -40,6 +40,7 @@ class Subject(Row, frozen=True):
     source: str
     html: str
     language: str
+    options: list[str]
     group_host: str | None
     group_language: str
     hold_first_remote: bool
@@ -50,7 +51,10 @@ class Subject(Row, frozen=True):
 
     @property
     def draft(self) -> Draft:
-        return Draft(self.title or "", self.source, self.html, self.link, remote_author=self.author_host is not None)
+        return Draft(
+            self.title or "", self.source, self.html, self.link, tuple(self.options),
+            remote_author=self.author_host is not None,
+        )  # fmt: skip
 
 
 class Earlier(Row, frozen=True):
@@ -59,6 +63,7 @@ class Earlier(Row, frozen=True):
     title: str
     source: str
     html: str
+    options: list[str]
     sent_at: dt.datetime
 
 
@@ -81,7 +86,8 @@ class Outcome(msgspec.Struct, frozen=True):
 SUBJECT = Query(
     Subject,
     """
-    select r.state, r.title, r.link, r.source, r.html, r.language, g.host as group_host,
+    select r.state, r.title, r.link, r.source, r.html, r.language, coalesce(q.options, '{}') as options,
+           g.host as group_host,
            gr.language as group_language, gr.hold_first_remote, a.host as author_host, c.created_at as account_since,
            exists (select 1 from screenings s where s.post_id = p.id and s.revision = r.number) as screened,
            exists (select 1 from cases k where k.post_id = p.id and k.state = 'open' and k.opened_for = 'hold')
@@ -89,6 +95,7 @@ SUBJECT = Query(
       from posts p join revisions r on r.post_id = p.id and r.number = $2
       join actors a on a.id = p.author_id left join accounts c on c.actor_id = p.author_id
       join groups gr on gr.actor_id = p.group_id join actors g on g.id = p.group_id
+      left join polls q on q.post_id = p.id
      where p.id = $1""",
 )
 # Asked only where a check or the group wants to know: it reads the author's posts one by one.
@@ -101,8 +108,9 @@ PUBLISHED_HERE = Command(
 EARLIER = Query(
     Earlier,
     """
-    select coalesce(r.title, '') as title, r.source, r.html, r.created_at as sent_at
-      from posts p join revisions r on r.post_id = p.id and r.number = 1
+    select coalesce(r.title, '') as title, r.source, r.html, coalesce(q.options, '{}') as options,
+           r.created_at as sent_at
+      from posts p join revisions r on r.post_id = p.id and r.number = 1 left join polls q on q.post_id = p.id
      where p.author_id = $1 and p.id <> $2 and r.created_at > clock_now() - make_interval(hours => $3)
      order by p.id desc limit $4""",
 )
@@ -164,7 +172,7 @@ async def _flag(conn: Conn, post_id: int, number: int, findings: Sequence[NewFin
 def _in_its_language(subject: Subject) -> Subject:
     """With the language as detected, else as the author's server said, else the group's."""
     default = subject.language or subject.group_language
-    found = language.detect(f"{subject.title or ''}\n{text.plain(subject.html)}".strip(), default)[:20]
+    found = language.detect(subject.draft.visible, default)[:20]
     return msgspec.structs.replace(subject, language=found)
 
 
@@ -210,7 +218,7 @@ async def _published_here(conn: Conn, post: Post) -> int:
 
 
 def _fingerprint(sent: Earlier) -> Fingerprint:
-    return Draft(sent.title, sent.source, sent.html).fingerprint
+    return Draft(sent.title, sent.source, sent.html, options=tuple(sent.options)).fingerprint
 
 
 async def _without_rule(conn: Conn, runtime: Runtime, post: Post, subject: Subject) -> list[NewFinding]:

@@ -3,7 +3,7 @@
 import asyncio
 
 from server import limits, mail
-from server.community import accounts, notifications, posts, sessions, taking_up
+from server.community import accounts, notifications, polls, posts, sessions, taking_up
 from server.runtime import Runtime
 from server.worker import Wake
 
@@ -18,7 +18,8 @@ async def run(runtime: Runtime, _wake: Wake) -> None:
 
 async def tidy(runtime: Runtime) -> None:
     """Each kind in its own transaction, so that one that fails holds up no other."""
-    for forget in (limits.FORGET, mail.FORGET, accounts.FORGET_TOKENS, notifications.FORGET, posts.WIPE):
+    old = (limits.FORGET, mail.FORGET, accounts.FORGET_TOKENS, notifications.FORGET, posts.WIPE, polls.WIPE)
+    for forget in old:
         async with runtime.db.transaction() as conn:
             await forget.run(conn)
     async with runtime.db.transaction() as conn:

@@ -28,6 +28,7 @@ EFFECTS: dict[str, str] = {
     "report_closed": "moderation.reports:tell_reporters",
     "remove_banned_posts": "moderation.deeds:remove_posts",
     "post_ended": "moderation.cases:close_ended",
+    "close_poll": "server.community.polls:close_poll",
     "probe_queue": "server.checkup:probe_queue",
     "make_keys": "federation.keys:store_keys",
     "spread_post": "federation.spread:spread_post",
@@ -41,6 +42,8 @@ EFFECTS: dict[str, str] = {
     "spread_farewell": "federation.activities.farewell:spread",
     "take_attested_votes": "federation.attested:take",
     "move_member": "federation.activities.move:move_member",
+    "spread_poll": "federation.spread:spread_poll",
+    "spread_poll_vote": "federation.spread:spread_poll_vote",
 }
 ERRANDS: dict[str, str] = {
     "send_mail": "server.mail:send_mail",
@@ -53,6 +56,7 @@ ERRANDS: dict[str, str] = {
     "answer_follow": "federation.activities.follow:answer_follow",
     "confirm_gone": "federation.remote:confirm_gone",
     "follow_move": "federation.activities.move:follow_move",
+    "settle_poll": "federation.announced:settle_poll",
 }
 LOOPS: dict[str, str] = {
     "deliver": "federation.delivery:run",

@@ -28,6 +28,7 @@ from web.pages import (
     instances,
     login,
     lookup,
+    poll,
     post,
     queue,
     record,
@@ -40,8 +41,8 @@ from web.pages import (
 )
 
 PAGES = (
-    start, group, thread, post, write, account, login, signup, admin, about, queue, decision, record, rules, checks,
-    group_settings, instances, lookup, bans, standing,
+    start, group, thread, post, poll, write, account, login, signup, admin, about, queue, decision, record, rules,
+    checks, group_settings, instances, lookup, bans, standing,
 )  # fmt: skip
 
 

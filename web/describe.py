@@ -72,6 +72,7 @@ def thread_row(visit: Visit, line: ThreadLine, *, with_group: bool) -> ThreadRow
         link_host=link_host(line.link),
         pinned=line.pinned,
         locked=line.locked,
+        poll=line.poll,
     )
 
 
@@ -88,6 +89,7 @@ def own_row(visit: Visit, post: OwnPost, author: PersonView) -> ThreadRow:
         reply_count=post.reply_count,
         thank_count=post.thank_count,
         state=post.state,  # type: ignore[arg-type]  # by the schema
+        poll=post.poll,
     )
 
 
@@ -172,6 +174,7 @@ NOTE_KINDS = {
     "banned_elsewhere": "banned_elsewhere", "closed": "closed",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
     "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",
+    "poll_closed": "poll_closed",
 }  # fmt: skip
 ABOUT_A_DECISION = ("refused", "removed", "released", "kept", "restored")
 

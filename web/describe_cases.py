@@ -153,4 +153,7 @@ def context(visit: Visit, details: CaseDetails) -> Sequence[ContextPost]:
 
 
 def text_of(line: CaseLine) -> Markup:
-    return marking.mark(describe.safe(line.html), matched(line))
+    """The text as its readers would see it, with a poll's options."""
+    options = Markup("").join(Markup("<li>{}</li>").format(option) for option in line.options)
+    whole = describe.safe(line.html) + (Markup("<ul>{}</ul>").format(options) if options else "")
+    return marking.mark(whole, matched(line))

@@ -154,6 +154,7 @@ SENTENCES = {
     Message("Your new password is set."),
     Message("Thank you. The moderators will read your report."),
     Message("Deleted."),
+    Message("Your vote is counted."),
     Message("Your change is being checked."),
     Message("Your account is deleted. Other servers are being told."),
     Message("Welcome."),

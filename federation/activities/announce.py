@@ -51,7 +51,7 @@ async def _take(conn: Conn, got: Received, group: Group, announced: object) -> N
     uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
     if uri is None or not is_uri(uri):
         raise Unacceptable("no_object")
-    if got.urls.is_local(uri) and type_of(document) in ("", "Create", "Note", "Article", "Page"):
+    if got.urls.is_local(uri) and type_of(document) in ("", "Create", "Note", "Article", "Page", "Question"):
         await _ours(conn, group, uri)
         return
     args: dict[str, object] = {"document": document, "group_id": group.id}

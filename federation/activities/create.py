@@ -1,11 +1,12 @@
 """Create: a thread or a reply."""
 
-from federation import documents, outbox, parse, tombstones
-from federation.activities import private
+from federation import outbox, parse, spellings, tombstones
+from federation.activities import poll, private
 from federation.documents import Document, PostRow
 from federation.outbox import Outgoing
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
+from federation.spellings import Spelling
 from server import jobs, text
 from server.community import access, actors, groups, posts
 from server.community.actors import Actor
@@ -17,6 +18,9 @@ from server.urls import Urls
 
 async def receive(conn: Conn, got: Received) -> None:
     """A post of the sender's own, for one of our groups or in a thread of one."""
+    if isinstance(got.activity.object, list):
+        await poll.receive_votes(conn, got, got.activity.object)
+        return
     if got.activity.inner is None:
         uri = got.activity.object_uri
         if uri is None:
@@ -30,9 +34,12 @@ async def receive(conn: Conn, got: Received) -> None:
     if post.author != got.sender.uri:
         # What somebody else wrote is their own server's to send (B4).
         raise Unacceptable("author_is_not_actor")
+    if post.is_vote:
+        await poll.receive_vote(conn, got, post)
+        return
     if got.buried:
         raise Ignored("deleted_before")
-    if not post.public and not post.is_vote and await private.tell(conn, got, post.named):
+    if not post.public and await private.tell(conn, got, post.named):
         return
     await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via)
 
@@ -51,6 +58,7 @@ async def store(
     if urls.is_local(post.uri):
         raise Unacceptable("local_id")
     if post.is_vote:
+        # Only its voter's own signature makes it one: no reply either.
         raise Ignored("poll_vote")
     if not post.public:
         # Meant for some people only: a group's page would show it to all.
@@ -64,6 +72,7 @@ async def store(
     stored = await posts.submit_post(conn, urls, _draft(author, group, parent, post))
     if group.local and raw is not None:
         await outbox.keep_received(conn, stored.id, 1, raw)
+    await poll.ask_after_end(conn, stored.id, post.poll)
     if post.in_reply_to and parent is None:
         await jobs.enqueue(conn, "fetch_parent", {"post_id": stored.id}, ordering=f"parent:{post.in_reply_to}"[:200])
     return stored
@@ -83,6 +92,7 @@ def _draft(author: Actor, group: Group, parent: Post | None, post: RemotePost) -
         uri=post.uri,
         url=post.url,
         written_at=post.published,
+        poll=post.poll,
     )
 
 
@@ -111,9 +121,9 @@ async def _first_named_group(conn: Conn, post: RemotePost) -> int | None:
     return None
 
 
-def build(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Document:
+def build(urls: Urls, post: PostRow, spelling: Spelling = Spelling.PLAIN) -> Document:
     """The Create of one of our own posts; `record` gives it its id."""
-    document = documents.post_document(urls, post, summary_is_warning=summary_is_warning)
+    document = spellings.spell(urls, post, spelling)
     return {
         "type": "Create",
         "actor": post.author_uri,
@@ -125,45 +135,54 @@ def build(urls: Urls, post: PostRow, *, summary_is_warning: bool = False) -> Doc
     }
 
 
-async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
+async def record(
+    conn: Conn, urls: Urls, post: PostRow, event: str, spelling: Spelling = Spelling.PLAIN, kind: str = "Create"
+) -> Outgoing:
+    """What its author says of a post, a Create or an Update; written once for each spelling in which it is read."""
+    document = build(urls, post, spelling) | {"type": kind}
     return await outbox.record(
-        conn, urls, post.author_id, build(urls, post), post_id=post.id, event=f"{post.id}:{event}"
+        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}{spelling.value}"
     )
+
+
+async def tell(
+    conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader], kind: str = "Create"
+) -> dict[Spelling, Document]:
+    """Its author's own words, to each reader in the spelling that their software understands; returns what was said."""
+    told = {}
+    for spelling, those in spellings.sort(post, readers):
+        activity = await record(conn, urls, post, event, spelling, kind)
+        await outbox.send(conn, activity, post.author_id, those, f"post:{post.id}")
+        told[spelling] = activity.document
+    return told
 
 
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
     """A post in one of our groups is published: its author's Create, then the group's Announce of it."""
     # Without it an author elsewhere would never see that the group took their post up.
     readers = await outbox.readers_of(conn, post.group_id, post.author_id)
+    told: dict[Spelling, Document] = {}
     if post.local:
-        activity = await record(conn, urls, post, event)
         # The parent's author and the author's own followers hear from the author, also where nobody reads the group.
         direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
-        await send_directly(conn, urls, post, event, activity, direct)
-        whole: Document | None = activity.document
-    else:
-        whole = outbox.as_received(post.received)
+        told = await tell(conn, urls, post, event, direct)
     if post.is_thread:
         await boost(conn, urls, post, event, readers)
-    if whole is not None:
+    if post.local:
+        await announce_own(conn, urls, post, event, told, readers)
+    elif (whole := outbox.as_received(post.received)) is not None:
         await announce(conn, urls, post, event, whole, readers)
 
 
-async def send_directly(
-    conn: Conn, urls: Urls, post: PostRow, event: str, activity: Outgoing, readers: list[outbox.Reader]
-) -> None:
-    """An author's own Create or Update, to each reader in the form that their software shows without a warning."""
-    warned = outbox.warned(readers) if post.is_thread else []
-    shown = [reader for reader in readers if reader not in warned]
-    await outbox.send(conn, activity, post.author_id, shown, f"post:{post.id}")
-    if not warned:
-        return
-    document = build(urls, post, summary_is_warning=True) | {"type": activity.document["type"]}
-    # Not public: the outbox lists the post once.
-    other = await outbox.record(
-        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}:titled", public=False
-    )
-    await outbox.send(conn, other, post.author_id, warned, f"post:{post.id}")
+async def announce_own(
+    conn: Conn, urls: Urls, post: PostRow, event: str, told: dict[Spelling, Document], readers: list[outbox.Reader],
+    kind: str = "Create",
+) -> None:  # fmt: skip
+    """The group's Announce of what one of ours said, to forums, to each in the spelling that their software reads."""
+    for spelling, those in spellings.sort(post, outbox.forums(readers)):
+        if those:
+            whole = told.get(spelling) or (await record(conn, urls, post, event, spelling, kind)).document
+            await announce(conn, urls, post, event + spelling.value, whole, those)
 
 
 async def boost(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:

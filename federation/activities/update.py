@@ -1,14 +1,13 @@
 """Update: an edited post, or an actor that changed how it presents itself."""
 
-from federation import documents, outbox, parse
-from federation.activities import create
+from federation import documents, outbox, parse, software
+from federation.activities import create, poll
 from federation.documents import PUBLIC, Document, PostRow
 from federation.keys import public_keys
-from federation.outbox import Outgoing
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
 from server import jobs, text
-from server.community import access, groups, posts, revisions
+from server.community import access, groups, polls, posts, revisions
 from server.community.actors import Actor
 from server.db import Conn
 from server.urls import Urls
@@ -54,31 +53,56 @@ async def store_edit(conn: Conn, author: Actor, edited: RemotePost, raw: bytes |
     )
     if number is not None and raw is not None:
         await outbox.keep_received(conn, post.id, number, raw)
-
-
-async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
-    document = create.build(urls, post) | {"type": "Update"}
-    return await outbox.record(conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}")
+    if edited.poll is not None and not await poll.take_totals(conn, post.id, edited.poll, raw) and number is None:
+        raise Ignored("poll_unchanged")
 
 
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str, number: int) -> None:
-    """An edit in one of our groups. Mastodon ignores an Update inside an Announce, so microblogs get it directly.
+    """An edit in one of our groups."""
+    if not post.public:
+        return
+    if post.local:
+        await tell_readers(conn, urls, post, event, await outbox.readers_of(conn, post.group_id))
+    elif number == post.revision and (whole := outbox.as_received(post.received)) is not None:
+        await create.announce(conn, urls, post, event, whole, await outbox.readers_of(conn, post.group_id))
+
+
+async def tell_readers(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:
+    """The Update of one of ours. Mastodon ignores an Update inside an Announce, so microblogs get it directly.
 
     An edited reply too: they read it from the thread's `replies`, and would show its old text for ever.
     """
-    if not post.public:
+    direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+    direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
+    told = await create.tell(conn, urls, post, event, direct, "Update")
+    await create.announce_own(conn, urls, post, event, told, readers, "Update")
+
+
+async def spread_totals(conn: Conn, urls: Urls, post_id: int) -> None:
+    """The totals of a poll, to those who got it as a poll and to the servers of those who voted."""
+    number = await polls.TOLD.value(conn, post_id)
+    post = await documents.BY_ID.one(conn, post_id)
+    if number is None or post is None or not post.public:
         return
-    readers = await outbox.readers_of(conn, post.group_id)
+    # Named like an edit: it carries the text, so that a removal takes it back.
+    event = f"update:votes-{number}"
+    voters = await polls.voters(conn, post_id, local=False)
+    at_home = post.group_host is None
+    readers = _as_polls(await outbox.readers_of(conn, post.group_id)) if at_home else []
     if post.local:
-        activity = await record(conn, urls, post, event)
-        direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
-        direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
-        await create.send_directly(conn, urls, post, event, activity, direct)
-        whole: Document | None = activity.document
-    else:
-        whole = outbox.as_received(post.received) if number == post.revision else None
-    if whole is not None:
+        direct = _as_polls([
+            *await outbox.readers_of(conn, post.author_id, *voters),
+            *(outbox.microblogs(readers) if at_home else await outbox.inbox_of(conn, post.group_id)),
+        ])  # fmt: skip
+        told = await create.tell(conn, urls, post, event, direct, "Update")
+        await create.announce_own(conn, urls, post, event, told, readers, "Update")
+    elif readers and (whole := await outbox.received(conn, post_id, poll.TOTALS)) is not None:
         await create.announce(conn, urls, post, event, whole, readers)
+
+
+def _as_polls(readers: list[outbox.Reader]) -> list[outbox.Reader]:
+    """Whoever got the options in words got no totals, and needs none now."""
+    return [reader for reader in readers if software.reads_polls(reader.software)]
 
 
 async def spread_actor(conn: Conn, urls: Urls, actor: Actor) -> None:

@@ -133,3 +133,10 @@ def check_may_vote(post: Post, group: Group) -> None:
     if post.state != "published":
         raise NotFound("post")
     check_not_banned(group)
+
+
+def check_may_choose(post: Post, group: Group) -> None:
+    """Whether somebody's choice in a poll counts: as for a thank; where only members write, only members decide."""
+    check_may_vote(post, group)
+    if group.posting == "members" and not group.joined:
+        raise Refused("members_only", "Only members vote in this group. You can join it.")

@@ -8,7 +8,7 @@ submitted -> published | held -> published | refused; published -> removed -> pu
 import datetime as dt
 
 from server import clock, jobs, text
-from server.community import groups, notifications, revisions, telling
+from server.community import groups, notifications, polls, revisions, telling
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.db import Command, Conn, Query, Row
@@ -188,6 +188,7 @@ class Draft(Row, frozen=True):
     idempotency_key: str | None = None
     written_at: dt.datetime | None = None
     from_past: bool = False
+    poll: polls.NewPoll | None = None
 
 
 async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
@@ -207,6 +208,8 @@ async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
         text.excerpt(html), draft.language, draft.idempotency_key, draft.group.local or not draft.author.local,
         written_at, MAX_DEPTH, new_id(), from_past,
     )  # fmt: skip
+    if post is not None and draft.poll is not None:
+        await polls.add(conn, post.id, draft.poll)
     return post if post is not None else await _first_submission(conn, draft)
 
 
@@ -316,6 +319,7 @@ async def _publish(conn: Conn, post: Post, parent: Post | None, language: str) -
     )  # fmt: skip
     if parent is None:
         await groups.COUNT_THREAD.run(conn, post.group_id, 1, when)
+        await polls.open_poll(conn, post.id)
     if not post.from_past:
         await telling.tell_of_post(
             conn, post_id=post.id, group_id=post.group_id, author_id=post.author_id, html=post.html,

@@ -32,14 +32,16 @@ class ThreadLine(Row, frozen=True):
     group_name: str
     group_host: str | None
     group_title: str
+    poll: bool
 
 
 _SELECT_LINE = """
     select p.id, p.position, p.active_position, coalesce(p.title, '') as title, p.link, p.excerpt, p.reply_count,
            p.thank_count, p.pinned, p.locked, p.submitted_at, a.id as author_id, a.name as author_name,
            a.host as author_host, a.title as author_title, g.name as group_name, g.host as group_host,
-           g.title as group_title
-      from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id """
+           g.title as group_title, k.post_id is not null as poll
+      from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
+      left join polls k on k.post_id = p.id """
 
 HOME = Query(
     ThreadLine,
@@ -145,6 +147,12 @@ class ThreadHead(Row, frozen=True):
     banned_until: dt.datetime | None
     thanked: bool
     news: bool
+    options: list[str] | None
+    counts: list[int] | None
+    multiple: bool | None
+    voters: int | None
+    closes_at: dt.datetime | None
+    chosen: list[int] | None
 
 
 class Reply(Row, frozen=True):
@@ -180,10 +188,14 @@ HEAD = Query(
            m.role, m.banned_until,
            exists (select 1 from votes v where v.post_id = p.id and v.actor_id = $2 and v.value = 1) as thanked,
            exists (select 1 from notifications n join posts np on np.id = n.post_id
-                    where n.account_id = $2 and n.read_at is null and np.root_id = p.id) as news
+                    where n.account_id = $2 and n.read_at is null and np.root_id = p.id) as news,
+           k.options, k.counts, k.multiple, k.voter_count as voters, k.closes_at,
+           (select array_agg(c.choice::int8) from poll_votes c
+             where c.post_id = k.post_id and c.actor_id = $2) as chosen
       from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
       join groups gr on gr.actor_id = p.group_id
       left join memberships m on m.target_id = p.group_id and m.person_id = $2
+      left join polls k on k.post_id = p.id
      where p.id = $1""",
 )
 # Replies under a removed or deleted one stay; it is left as a placeholder without its text.
@@ -240,6 +252,7 @@ class OwnPost(Row, frozen=True):
     group_name: str
     group_host: str | None
     group_title: str
+    poll: bool
 
 
 BY_AUTHOR = Query(
@@ -247,8 +260,9 @@ BY_AUTHOR = Query(
     """
     select p.id, p.root_id, p.state, p.title, case when r.state = 'published' then r.title end as thread_title,
            p.excerpt, p.reply_count, p.thank_count, p.submitted_at, g.name as group_name, g.host as group_host,
-           g.title as group_title
+           g.title as group_title, k.post_id is not null as poll
       from posts p join actors g on g.id = p.group_id left join posts r on r.id = p.root_id
+      left join polls k on k.post_id = p.id
      where p.author_id = $1 and p.id < $2
        and ((p.state = 'published' and p.announced_at is not null)
             or (p.author_id = $3 and p.state in ('submitted', 'held', 'refused', 'removed', 'published')))
@@ -294,7 +308,7 @@ async def thread_head(conn: Conn, viewer: Viewer, post_id: int) -> ThreadHead:
 
 def _without_text(head: ThreadHead) -> ThreadHead:
     values = {name: getattr(head, name) for name in head.__struct_fields__}
-    return ThreadHead(**(values | {"title": None, "link": None, "html": "", "excerpt": ""}))
+    return ThreadHead(**(values | {"title": None, "link": None, "html": "", "excerpt": "", "options": None}))
 
 
 async def replies(

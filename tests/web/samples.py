@@ -88,8 +88,23 @@ THREADS = (
     p.ThreadRow("A letter about the crossing at the corner", "/t/100", ANA, ago(5), ELM_REF, "The council wants to cut the crossing time at the corner by eight seconds. Mrs. Adler from number 12 needs longer than that, and so do the children.", 7, 12, unread=True, pinned=True),
     p.ThreadRow("Found: a grey cat with one white paw", "/t/90", LEYLA, ago(42), ELM_REF, "She sits on our kitchen sill and will not say her name. Very polite, likes cheese.", 3, 5),
     p.ThreadRow("Who lends me a long ladder on Saturday?", "/t/80", OTTO, ago(60 * 5), ELM_REF, "The gutter again. I return it with a jar of plum jam.", 4, 1),
-    p.ThreadRow("Which soldering iron for the café?", "/t/70", TOM, ago(60 * 26), p.GroupRef("Repair Café", REPAIR.url), "", 11, 0, link_host="shop.example", waiting_for="lemmy.example"),
+    p.ThreadRow("Which soldering iron for the café?", "/t/70", TOM, ago(60 * 26), p.GroupRef("Repair Café", REPAIR.url), "", 11, 0, link_host="shop.example", waiting_for="lemmy.example", poll=True),
     p.ThreadRow("Summer party: thank you, and what is left over", "/t/60", MIRIAM, ago(60 * 24 * 12), ELM_REF, "Eleven bowls, two jumpers, one very small shoe.", 22, 31, locked=True),
+)  # fmt: skip
+OPEN_POLL = p.PollView(
+    (p.OptionView(0, "Saturday the 5th"), p.OptionView(1, "Saturday the 12th"), p.OptionView(2, "Neither: let us wait for spring")),
+    voters=9, closes=ago(-60 * 50), vote_url="/t/100/poll",
+)  # fmt: skip
+SEEN_POLL = p.PollView(
+    (p.OptionView(0, "Saturday the 5th", 5, 56, True), p.OptionView(1, "Saturday the 12th", 3, 33), p.OptionView(2, "Neither: let us wait for spring", 1, 11)),
+    totals=True, voters=9, closes=ago(-60 * 50), voted=True, counted_at="lemmy.example",
+)  # fmt: skip
+POLL_FIELDS = r.PollFields(
+    tuple(p.Field("") for _ in range(8)), False, (p.Choice("1", "1 day"), p.Choice("7", "1 week", True)),
+)  # fmt: skip
+POLL_WRONG = r.PollFields(
+    (p.Field("Saturday"), p.Field("Saturday", "This option is there already."), *(p.Field("") for _ in range(6))), True,
+    (p.Choice("1", "1 day"), p.Choice("7", "1 week", True)), begun=True,
 )  # fmt: skip
 OLDER = p.Pager("/?newer=1", "/?older=2")
 

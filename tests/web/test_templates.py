@@ -52,7 +52,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_each_template_has_a_sample() -> None:
-    pieces = {"layout.html", "macros.html", "icons.html", "replies.html"}
+    pieces = {"layout.html", "macros.html", "icons.html", "poll.html", "replies.html"}
     assert {page.template for page in PAGES.values()} == set(environment("en").list_templates()) - pieces
 
 

@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from moderation import reports
 from server import limits, text, urls
-from server.community import access, posts, revisions, timelines, votes
+from server.community import access, polls, posts, revisions, timelines, votes
 from server.community.posts import Post
 from server.community.timelines import ThreadHead
 from server.errors import Invalid, NotFound, Refused, TooMany
@@ -15,7 +15,7 @@ from server.ids import parse_id
 from web import describe, forms, present
 from web.pages.group import rules_group
 from web.pages.thread import group_of, moderates_here, post_id_of
-from web.pages.write import ThreadTyped, check_written, preview_of
+from web.pages.write import NOTHING_SAID, ThreadTyped, check_written, preview_of
 from web.routing import get, post
 from web.views.residents import (
     ConfirmActionPage,
@@ -82,6 +82,7 @@ async def _show_edit(
         link=forms.field(shown, "link", said) if is_thread(found) else None,
         problem=visit.say(problem) if problem else "",
         preview=preview,
+        options=found.options or (),
     )
     return await visit.show(page, status)
 
@@ -104,7 +105,8 @@ async def edit(visit: Visit) -> Response:
             written = check_written(ThreadTyped(form.idempotency_key, form.preview, "-", form.text))
             text.check_text("text", form.text, at_least=1, at_most=text.MAX_SOURCE)
         else:
-            written = check_written(form)
+            # Of a poll the options may say all; whether it is one is known when its row is read.
+            written = check_written(form, with_poll=True)
         if written.preview:
             shown = preview_of("" if is_reply else written.title, written.source, written.link)
             return await _show_edit(visit, typed, preview=shown)
@@ -113,6 +115,8 @@ async def edit(visit: Visit) -> Response:
             found, group = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
             _check_own(visit, found)
             access.check_not_banned(group)
+            if found.is_thread and not (written.source or written.link) and await polls.ONE.one(conn, found.id) is None:
+                raise Invalid({"text": NOTHING_SAID})
             number = await revisions.submit_edit(
                 conn,
                 found.id,

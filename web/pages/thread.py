@@ -16,7 +16,7 @@ from server.community.timelines import Reply, ThreadHead
 from server.db import Conn
 from server.errors import Invalid, NotFound, TooMany
 from server.ids import parse_id
-from web import describe, forms, present, problems
+from web import describe, describe_poll, forms, present, problems
 from web.negotiation import wants_activity
 from web.routing import get, post
 from web.views.parts import Field, GroupView, Pager, PostView, RuleView
@@ -32,11 +32,12 @@ class ReplyTyped(forms.Form, frozen=True):
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A reply that was begun: to which post, what was typed, how it will look."""
+    """A reply that was begun: to which post, what was typed, how it will look; or a vote that was not taken."""
 
     to: str = ""
     typed: Field = Field()
     preview: Markup | None = None
+    poll_problem: str = ""
 
 
 def post_id_of(visit: Visit) -> int:
@@ -160,6 +161,7 @@ def _thread_page(
         why_not=why_not,
         rules_url=f"{urls.group_page(head.group_name)}/rules" if head.group_host is None else "/rules",
         moderators=describe.moderators(glance),
+        poll=describe_poll.poll_view(visit, head, begun.poll_problem),
     )
 
 

@@ -1,7 +1,7 @@
 """A new thread, with the group's rules beside the form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
@@ -10,16 +10,18 @@ from starlette.routing import Route
 from server import limits, text, urls
 from server.community import access, posts
 from server.community.groups import Group
+from server.community.polls import NewPoll
 from server.db import Conn
 from server.errors import Invalid, Refused, TooMany
 from server.messages import Message
-from web import describe, forms
+from web import describe, forms, poll_form
 from web.pages.group import handle_of, rules_group
 from web.routing import get, post
 from web.views.residents import Preview, WritePage
 from web.visit import Visit
 
 MAX_LINK = 2048
+NOTHING_SAID = Message("Please write something here, or give a link.")
 BARE_ADDRESS = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63}){1,10}([/?#]|\Z)")
 
 
@@ -37,7 +39,7 @@ class Written(forms.Form, frozen=True):
     link: str | None = None
 
 
-def check_written(form: ThreadTyped) -> Written:
+def check_written(form: ThreadTyped, *, with_poll: bool = False) -> Written:
     """The fields as they will be stored; raises Invalid with all that does not fit at once."""
     wrong: dict[str, str] = {}
     title = source = ""
@@ -56,11 +58,28 @@ def check_written(form: ThreadTyped) -> Written:
         link = check_link(form.link)
     except Invalid as invalid:
         wrong |= invalid.fields
-    if not wrong and not source and not link:
-        wrong["text"] = Message("Please write something here, or give a link.")
+    if not wrong and not source and not link and not with_poll:
+        wrong["text"] = NOTHING_SAID
     if wrong:
         raise Invalid(wrong)
     return Written(form.idempotency_key, form.preview, title, source, link)
+
+
+def check_thread(typed: Mapping[str, str]) -> tuple[Written, NewPoll | None]:
+    """All fields of a new thread and of its poll, if it has one; raises Invalid with all that does not fit at once."""
+    form = forms.decode(ThreadTyped, typed)
+    poll, wrong = None, {}
+    try:
+        poll = poll_form.check_poll(typed)
+    except Invalid as invalid:
+        wrong = invalid.fields
+    try:
+        written = check_written(form, with_poll=bool(poll or wrong))
+    except Invalid as invalid:
+        raise Invalid(invalid.fields | wrong) from None
+    if wrong:
+        raise Invalid(wrong)
+    return written, poll
 
 
 def check_link(typed: str) -> str | None:
@@ -111,12 +130,14 @@ async def _show(
         preview=preview,
         members_only=group.posting == "members",
         answers_within=group.answers_within,
+        poll=poll_form.poll_fields(visit, typed, said),
     )
     return await visit.show(page, status)
 
 
-def preview_of(title: str, source: str, link: str | None) -> Preview:
-    return Preview(title, describe.safe(text.render_markdown(source)), link or "", describe.link_host(link) or "")
+def preview_of(title: str, source: str, link: str | None, options: Sequence[str] = ()) -> Preview:
+    html = describe.safe(text.render_markdown(source))
+    return Preview(title, html, link or "", describe.link_host(link) or "", options)
 
 
 async def write(visit: Visit) -> Response:
@@ -124,14 +145,15 @@ async def write(visit: Visit) -> Response:
     access.check_signed_in(visit.viewer)
     name, host = handle_of(visit)
     try:
-        written = check_written(forms.decode(ThreadTyped, typed))
+        written, poll = check_thread(typed)
         if written.preview:
-            return await _show(visit, typed, preview=preview_of(written.title, written.source, written.link))
+            options = poll.options if poll else ()
+            return await _show(visit, typed, preview=preview_of(written.title, written.source, written.link, options))
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
         async with visit.change() as conn:
             group = await access.access_group(conn, visit.viewer, name, host)
             access.check_may_post(group, None)
-            submitted = await posts.submit_post(conn, visit.urls, await _draft(visit, conn, group, written))
+            submitted = await posts.submit_post(conn, visit.urls, await _draft(visit, conn, group, written, poll))
     except Invalid as invalid:
         return await _show(visit, typed, invalid.fields, status=422)
     except TooMany as refusal:
@@ -141,10 +163,10 @@ async def write(visit: Visit) -> Response:
     return visit.go(urls.thread_page(submitted.id))
 
 
-async def _draft(visit: Visit, conn: Conn, group: Group, written: Written) -> posts.Draft:
+async def _draft(visit: Visit, conn: Conn, group: Group, written: Written, poll: NewPoll | None) -> posts.Draft:
     return posts.Draft(
         author=await visit.me(conn), group=group, title=written.title, link=written.link, source=written.source,
-        language=group.language, idempotency_key=written.idempotency_key or None,
+        language=group.language, idempotency_key=written.idempotency_key or None, poll=poll,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
     "parent_refused", "made_moderator", "removed_elsewhere", "put_out", "banned", "unbanned", "banned_elsewhere",
-    "closed", "private_message", "moved_along", "moved_away",
+    "closed", "private_message", "moved_along", "moved_away", "poll_closed",
     "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
@@ -129,6 +129,35 @@ class PostView(Struct, frozen=True):
     children: tuple["PostView", ...] = ()
 
 
+class OptionView(Struct, frozen=True):
+    """One option of a poll. `place` is what the form sends; `votes` and `percent` only count where totals are shown."""
+
+    place: int
+    text: str
+    votes: int = 0
+    percent: int = 0
+    chosen: bool = False
+
+
+class PollView(Struct, frozen=True):
+    """A poll as this reader may see it. `vote_url` is None for whoever cannot vote; `why_not` may say why.
+
+    `totals`: whether they are shown: to who voted, and to everybody when it has closed. `counted_at` is another server.
+    """
+
+    options: Sequence[OptionView]
+    multiple: bool = False
+    totals: bool = False
+    voters: int = 0
+    closed: bool = False
+    closes: TimeView | None = None
+    voted: bool = False
+    vote_url: str | None = None
+    why_not: str = ""
+    counted_at: str = ""
+    problem: str = ""
+
+
 class ThreadRow(Struct, frozen=True):
     """One line of a list of threads; `group` is None on the group's own page."""
 
@@ -146,6 +175,7 @@ class ThreadRow(Struct, frozen=True):
     unread: bool = False
     pinned: bool = False
     locked: bool = False
+    poll: bool = False
 
 
 class Pager(Struct, frozen=True):

@@ -15,6 +15,7 @@ from web.views.parts import (
     Page,
     Pager,
     PersonView,
+    PollView,
     PostState,
     PostView,
     RuleView,
@@ -124,6 +125,7 @@ class ThreadPage(Page, frozen=True):
     rules_url: str = ""
     moderators: Sequence[PersonView] = ()
     pager: Pager = Pager()
+    poll: PollView | None = None
 
 
 class Preview(Struct, frozen=True):
@@ -133,6 +135,17 @@ class Preview(Struct, frozen=True):
     html: Markup
     link: str = ""
     link_host: str = ""
+    options: Sequence[str] = ()
+
+
+class PollFields(Struct, frozen=True):
+    """The part of a form that asks for a poll; `begun`: something was typed there. `closing` may hold a refusal."""
+
+    options: Sequence[Field]
+    several: bool
+    closes: Sequence[Choice]
+    closing: Field = Field()
+    begun: bool = False
 
 
 class WritePage(Page, frozen=True):
@@ -150,6 +163,7 @@ class WritePage(Page, frozen=True):
     preview: Preview | None = None
     members_only: bool = False
     answers_within: str = ""
+    poll: PollFields | None = None
 
 
 class EditPage(Page, frozen=True):
@@ -167,6 +181,7 @@ class EditPage(Page, frozen=True):
     problem: str = ""
     preview: Preview | None = None
     sent_back_for: str = ""
+    options: Sequence[str] = ()
 
 
 class DiffPart(Struct, frozen=True):
