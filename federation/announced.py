@@ -5,6 +5,7 @@ import structlog
 
 from federation import client, moderators, parse, remote
 from federation.activities import create, deed, delete, undo, update
+from federation.activities.poll import ask_after_end
 from federation.budget import FetchBudget
 from federation.egress import FetchFailed
 from federation.http import AnsweredStatus, Unreachable
@@ -154,7 +155,12 @@ async def settle_poll(runtime: Runtime, *, post_id: int) -> None:
     """Errand: a poll from elsewhere has closed. Ask its own server what came of it, once."""
     async with runtime.db.read() as conn:
         post, poll = await posts.by_id(conn, post_id), await polls.ONE.one(conn, post_id)
-    if poll is None or poll.settled or not poll.closed:
+    if poll is None or poll.settled:
+        return
+    if not poll.closed:
+        # Its end was put off meanwhile.
+        async with runtime.db.transaction() as conn:
+            await ask_after_end(conn, post_id, poll.closes_at)
         return
     try:
         author, found = await fetch_post(runtime, post.uri, FetchBudget())

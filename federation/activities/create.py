@@ -72,7 +72,8 @@ async def store(
     stored = await posts.submit_post(conn, urls, _draft(author, group, parent, post))
     if group.local and raw is not None:
         await outbox.keep_received(conn, stored.id, 1, raw)
-    await poll.ask_after_end(conn, stored.id, post.poll)
+    if post.poll is not None:
+        await poll.ask_after_end(conn, stored.id, post.poll.closes_at)
     if post.in_reply_to and parent is None:
         await jobs.enqueue(conn, "fetch_parent", {"post_id": stored.id}, ordering=f"parent:{post.in_reply_to}"[:200])
     return stored

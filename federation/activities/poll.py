@@ -53,19 +53,21 @@ async def receive_votes(conn: Conn, got: Received, objects: list[object]) -> Non
 
 async def take_totals(conn: Conn, post_id: int, told: NewPoll, raw: bytes | None) -> bool:
     """The owner of a poll says its totals; what is new goes on to those who have it from our group."""
-    if not await polls.take_totals(conn, post_id, told, asked=False):
+    known = await polls.ONE.one(conn, post_id)
+    if known is None or not await polls.take_totals(conn, post_id, told, asked=False):
         return False
     if raw is not None:
         await outbox.keep_received(conn, post_id, TOTALS, raw)
         await polls.tell(conn, post_id)
-    await ask_after_end(conn, post_id, told)
+    if known.closes_at is None:
+        await ask_after_end(conn, post_id, told.closes_at)
     return True
 
 
-async def ask_after_end(conn: Conn, post_id: int, poll: NewPoll | None) -> None:
+async def ask_after_end(conn: Conn, post_id: int, closes_at: dt.datetime | None) -> None:
     """Ask for the last totals of a poll from elsewhere once it has closed: whoever tells them then is not believed."""
-    if poll is not None and poll.closes_at is not None and clock.now() < poll.closes_at < clock.now() + ASK_WITHIN:
-        await jobs.enqueue(conn, "settle_poll", {"post_id": post_id}, due_at=poll.closes_at + ASK_AFTER)
+    if closes_at is not None and clock.now() < closes_at < clock.now() + ASK_WITHIN:
+        await jobs.enqueue(conn, "settle_poll", {"post_id": post_id}, due_at=closes_at + ASK_AFTER)
 
 
 async def spread_vote(conn: Conn, urls: Urls, person_id: int, post_id: int) -> None:

@@ -174,7 +174,7 @@ async def chosen(conn: Conn, post_id: int, person_id: int) -> list[int]:
 async def take_totals(conn: Conn, post_id: int, told: NewPoll, *, asked: bool) -> bool:
     """What the author's server says of its own poll; whether anything is new. Who speaks was checked by the caller.
 
-    After its end nobody tells us a poll's totals: its server is asked for them once (`asked`), and takes none away.
+    After its end nobody tells us a poll's totals: its server is asked for them once (`asked`).
     """
     poll = await LOCKED.one(conn, post_id)
     if poll is None or poll.ours or poll.settled or (poll.closed and not asked):
@@ -184,9 +184,7 @@ async def take_totals(conn: Conn, post_id: int, told: NewPoll, *, asked: bool) -
     if set(by_name) != set(poll.options) or told.multiple != poll.multiple:
         return False
     counts = [by_name[option] for option in poll.options]
-    if poll.closed and any(now < before for now, before in zip(counts, poll.counts, strict=True)):
-        return False
-    closes_at = poll.closes_at if poll.closed else told.closes_at
+    closes_at = poll.closes_at if poll.closed or told.closes_at is None else told.closes_at
     new = (counts, told.voters, closes_at) != (poll.counts, poll.voter_count, poll.closes_at)
     await SET_TOTALS.run(conn, post_id, counts, told.voters, closes_at, poll.closed)
     return new
