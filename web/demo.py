@@ -15,7 +15,18 @@ from pathlib import Path
 from moderation import cases, checks, decisions, reports, rules, screening
 from moderation.criteria import parse_criteria
 from server import clock, replay, site
-from server.community import access, accounts, actors, groups, memberships, notifications, posts, revisions, votes
+from server.community import (
+    access,
+    accounts,
+    actors,
+    groups,
+    memberships,
+    notifications,
+    polls,
+    posts,
+    revisions,
+    votes,
+)
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.community.sessions import Viewer
@@ -25,7 +36,7 @@ from server.ids import new_id
 from server.runtime import Runtime
 from server.urls import Urls
 from web import demo_script
-from web.demo_script import GroupScript, PersonScript, PostScript, ReplyScript, ThreadScript, VerdictScript
+from web.demo_script import GroupScript, PersonScript, PollScript, PostScript, ReplyScript, ThreadScript, VerdictScript
 
 LOGINS = "demo-logins.txt"
 # Letters and digits that nobody takes for one another.
@@ -73,6 +84,10 @@ def _write_logins(path: Path, passwords: dict[str, str]) -> None:
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write("\n".join(["Log in to the demo as", *lines]) + "\n")
     unfinished.replace(path)
+
+
+def _poll(told: PollScript) -> polls.NewPoll:
+    return polls.NewPoll(tuple(told.options), told.several, dt.timedelta(days=told.days))
 
 
 class Neighbourhood:
@@ -143,6 +158,10 @@ class Neighbourhood:
         for name in post.thanks.split():
             later = dt.timedelta(minutes=self.chance.expovariate(1 / 200))
             self.at(seen + dt.timedelta(minutes=2) + later, partial(self.thank, post, name))
+        poll = post.poll if isinstance(post, ThreadScript) else None
+        for name, numbers in poll.votes.items() if poll else ():
+            later = dt.timedelta(minutes=10 + self.chance.expovariate(1 / 240))
+            self.at(seen + later, partial(self.vote, post, name, numbers))
         for reply in post.reply:
             self._tell_post(group, reply, post, moment + demo_script.span(reply.after))
 
@@ -185,10 +204,11 @@ class Neighbourhood:
         seen = await self._group_as_seen(self.group_ids[group.name], author)
         answered = await posts.by_id(self.conn, self.post_ids[id(parent)]) if parent else None
         access.check_may_post(seen, answered)
-        title, link = (post.title, post.link) if isinstance(post, ThreadScript) else (None, None)
+        thread = post if isinstance(post, ThreadScript) else None
         draft = posts.Draft(
-            author=author, group=seen, parent=answered, title=title, link=link, source=post.text.strip()
-        )
+            author=author, group=seen, parent=answered, title=thread and thread.title, link=thread and thread.link,
+            source=post.text.strip(), poll=_poll(thread.poll) if thread and thread.poll else None,
+        )  # fmt: skip
         submitted = await posts.submit_post(self.conn, self.urls, draft)
         self.post_ids[id(post)] = submitted.id
         # Here and now, not at the worker's time: its job will find that nothing is left to do.
@@ -207,6 +227,11 @@ class Neighbourhood:
         person, thanked = self.people[name], await posts.by_id(self.conn, self.post_ids[id(post)])
         access.check_may_vote(thanked, await self._group_as_seen(thanked.group_id, person))
         await votes.thank(self.conn, person, thanked)
+
+    async def vote(self, post: PostScript, name: str, numbers: list[int]) -> None:
+        person, asked = self.people[name], await posts.by_id(self.conn, self.post_ids[id(post)])
+        access.check_may_choose(asked, await self._group_as_seen(asked.group_id, person))
+        assert await polls.vote(self.conn, person, asked.id, [number - 1 for number in numbers])
 
     async def report(self, group: GroupScript, post: PostScript, by: str, rule: int, comment: str) -> None:
         reported, reporter = await posts.by_id(self.conn, self.post_ids[id(post)]), self.people[by]

@@ -116,10 +116,20 @@ class ReplyScript(PostScript, frozen=True, kw_only=True):
     after: str
 
 
+class PollScript(Script, frozen=True, kw_only=True):
+    """`votes` names options by their number, from 1."""
+
+    options: list[str]
+    several: bool = False
+    days: int
+    votes: dict[str, list[int]]
+
+
 class ThreadScript(PostScript, frozen=True, kw_only=True):
     when: str
     title: str
     link: str | None = None
+    poll: PollScript | None = None
 
 
 class GroupScript(Script, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ ELM = "/g/elm_street"
 PARKING = 'main h3 a:text("Parking by the school crossing")'  # ana's, with replies, one of them edited
 POWER_CUT = 'main h3 a:text("Power cut")'  # by clare, with a reply that is flagged
 DISCOUNT = 'main h3 a:text("discount code")'  # ana's, held and released
+FILM = 'main h3 a:text("A film on the bakery wall")'  # a poll in which ana has not voted yet, and martha has
+SHED = 'main h3 a:text("The shed door")'  # a poll that has closed
 RETIRE = 'main a[href$="/retire"]'
 
 # By the path of its route; a route that is missing here fails a test.
@@ -57,7 +59,10 @@ PAGES: dict[str, tuple[Look, ...]] = {
     "/t/{post_id}": found(STRANGER, ELM, PARKING)
     + found(RESIDENT, ELM, PARKING)
     + found(MODERATOR, ELM, PARKING)
-    + found(RESIDENT, ELM, POWER_CUT, "a.reply"),
+    + found(RESIDENT, ELM, POWER_CUT, "a.reply")
+    + found(RESIDENT, ELM, FILM)
+    + found(MODERATOR, ELM, FILM)
+    + found(STRANGER, "/g/mill_lane_garden", SHED),
     "/t/{post_id}/edit": found(RESIDENT, ELM, PARKING, then="/edit"),
     "/t/{post_id}/delete": found(RESIDENT, ELM, PARKING, then="/delete"),
     "/t/{post_id}/report": found(RESIDENT, ELM, POWER_CUT, then="/report"),

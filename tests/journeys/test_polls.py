@@ -40,7 +40,7 @@ async def test_a_poll_is_asked_voted_in_and_read(app: Starlette, runtime: Runtim
     assert "1 vote" not in before.words
     after = await before.form("Vote").submit(choice="1")
     assert "Your vote is counted." in after.words
-    assert "Sunday your vote 1 vote · 100 %" in after.words
+    assert "Sunday your vote 1 vote · 100%" in after.words
     assert "1 person has voted · open until " in after.words
     assert not after.has_button("Vote")
     assert (await totals(runtime)) == ([0, 1, 0], 1)
@@ -57,7 +57,7 @@ async def test_several_may_be_chosen_where_the_poll_allows_it(app: Starlette, ru
     thread = await asked(ana, runtime, several="1")
     await (await ben.get(thread.path)).form("Vote").submit(choice_0="1", choice_2="1")
     after = await (await ana.get(thread.path)).form("Vote").submit(choice_2="1")
-    assert "Saturday 1 vote · 50 % Sunday 0 votes · 0 % Neither your vote 2 votes · 100 %" in after.words
+    assert "Saturday 1 vote · 50% Sunday 0 votes · 0% Neither your vote 2 votes · 100%" in after.words
     assert await totals(runtime) == ([1, 0, 2], 2)
 
 
@@ -107,7 +107,7 @@ async def test_when_it_has_closed_everybody_sees_the_result_and_nobody_votes(
     await work(runtime)
     for reader in (stranger, ana, eve):
         shown = await reader.get(thread.path)
-        assert "Sunday 1 vote · 100 %" in shown.words
+        assert "Sunday 1 vote · 100%" in shown.words
         assert "closed 1 minute ago" in shown.words
         assert not shown.has_button("Vote")
     refused = await late.submit(choice="0")

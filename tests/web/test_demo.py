@@ -57,6 +57,22 @@ async def test_it_looks_alive(filled: Filled) -> None:
     assert counts["languages"] == 2
 
 
+async def test_neighbours_have_voted(filled: Filled) -> None:
+    async with filled.runtime.db.read() as conn:
+        found = await conn.fetch("select multiple, counts, voter_count, closes_at from polls order by closes_at")
+        late = await conn.fetchval(
+            """select count(*) from poll_votes v join polls k on k.post_id = v.post_id join posts p on p.id = k.post_id
+                where v.created_at not between p.published_at and least(k.closes_at, $1)""",
+            filled.at,
+        )
+    assert late == 0
+    closed, still_open = found
+    assert closed["closes_at"] < filled.at < still_open["closes_at"]
+    assert (closed["multiple"], still_open["multiple"]) == (False, True)
+    assert sum(closed["counts"]) == closed["voter_count"] == 9
+    assert sum(still_open["counts"]) > still_open["voter_count"] == 10
+
+
 async def test_nothing_happened_in_the_future_or_before_its_cause(filled: Filled) -> None:
     async with filled.runtime.db.read() as conn:
         latest = await conn.fetchval("select max(greatest(submitted_at, published_at, edited_at)) from posts")
