@@ -206,8 +206,9 @@ class Neighbourhood:
         access.check_may_post(seen, answered)
         thread = post if isinstance(post, ThreadScript) else None
         draft = posts.Draft(
-            author=author, group=seen, parent=answered, title=thread and thread.title, link=thread and thread.link,
-            source=post.text.strip(), poll=_poll(thread.poll) if thread and thread.poll else None,
+            author=author, group=seen, parent=answered, source=post.text.strip(),
+            title=thread.title if thread else None, link=thread.link if thread else None,
+            poll=_poll(thread.poll) if thread and thread.poll else None,
         )  # fmt: skip
         submitted = await posts.submit_post(self.conn, self.urls, draft)
         self.post_ids[id(post)] = submitted.id
