@@ -13,7 +13,7 @@ from federation.http import AnsweredStatus
 from federation.parse import RemoteActor, Unacceptable
 from moderation import instances
 from server import jobs, text
-from server.community import actors, groups, memberships, posts
+from server.community import actors, groups, memberships, polls, posts
 from server.community.actors import Actor
 from server.db import Command, Conn, Query, Row
 from server.errors import Invalid, Refused
@@ -194,9 +194,10 @@ async def confirm_gone(runtime: Runtime, *, inbox: str) -> None:
 
 
 async def forget_actor(conn: Conn, actor: Actor) -> None:
-    """An actor elsewhere is gone: its posts are deleted, its memberships end."""
+    """An actor elsewhere is gone: its posts are deleted, its memberships and its votes in polls end."""
     for post_id in await posts.ids_of_author(conn, actor.id):
         await posts.delete_post(conn, await posts.by_id(conn, post_id, lock=True))
+    await polls.forget_voter(conn, actor.id)
     await memberships.end_all(conn, actor.id)
     await senders.forget_keys(conn, actor.uri)
     await actors.MARK_DELETED.run(conn, actor.id)

@@ -37,8 +37,8 @@ MICROBLOGS = frozenset({
 WARNERS = frozenset({
     "misskey", "sharkey", "firefish", "calckey", "foundkey", "iceshrimp", "iceshrimp.net", "cherrypick", "gotosocial",
 })  # fmt: skip
-# A Question is refused (Lemmy), passed over (Discourse) or shown without its title and without votes (Mbin).
-WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin"})
+# A Question is refused (Lemmy), passed over (Discourse), or shown without its options (NodeBB) or its title (Mbin).
+WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin", "nodebb"})
 
 _SCHEMAS = tuple(f"http://nodeinfo.diaspora.software/ns/schema/{version}" for version in ("2.1", "2.0"))
 _KEY_ID = re.compile(r'keyid="([^"\s]{1,2048})"', re.IGNORECASE)

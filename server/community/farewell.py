@@ -4,7 +4,7 @@ Their name stays taken: another person under it would inherit what other servers
 """
 
 from server import jobs
-from server.community import accounts, actors, memberships, notifications, posts, sessions, votes
+from server.community import accounts, actors, memberships, notifications, polls, posts, sessions, votes
 from server.db import Conn
 from server.errors import Invalid
 from server.runtime import Runtime
@@ -39,6 +39,7 @@ async def erase_person(conn: Conn, _runtime: Runtime, *, account_id: int) -> Non
         await _erase_soon(conn, account_id)
         return
     await votes.forget_voter(conn, account_id)
+    await polls.forget_voter(conn, account_id)
     await notifications.FORGET_ACCOUNT.run(conn, account_id)
     # Before the memberships: who followed them is told as well.
     await jobs.enqueue(conn, "spread_farewell", {"actor_id": account_id}, ordering=f"farewell:{account_id}")

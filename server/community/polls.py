@@ -53,6 +53,10 @@ class Poll(Row, frozen=True):
         return is_closed(self.closes_at)
 
 
+class _Left(Row, frozen=True):
+    post_id: int
+
+
 class _Told(Row, frozen=True):
     author_id: int
     group_id: int
@@ -102,6 +106,16 @@ TOLD = Command(
 VOTERS = Command(
     """select array_agg(distinct v.actor_id) from poll_votes v join actors a on a.id = v.actor_id
         where v.post_id = $1 and (a.host is null) = $2 and a.deleted_at is null"""
+)
+# Whoever leaves takes their vote out of what is still open; what has been decided stays, and no longer says by whom.
+FORGET_VOTER = Query(
+    _Left,
+    """
+    with gone as (delete from poll_votes where actor_id = $1 returning post_id)
+    select distinct k.post_id
+      from polls k join gone on gone.post_id = k.post_id join posts p on p.id = k.post_id
+      join actors a on a.id = p.author_id
+     where a.host is null and (k.closes_at is null or k.closes_at > clock_now()) order by 1""",
 )
 ABOUT = Query(_Told, "select author_id, group_id from posts where id = $1 and state = 'published'")
 # With the words of a deleted thread its options go, and who chose what.
@@ -169,6 +183,14 @@ def _check_choices(poll: Poll, choices: Collection[int]) -> None:
 async def chosen(conn: Conn, post_id: int, person_id: int) -> list[int]:
     """What somebody voted for, in the order of the options."""
     return sorted(await CHOSEN.value(conn, post_id, person_id) or [])
+
+
+async def forget_voter(conn: Conn, person_id: int) -> None:
+    """Somebody is gone for good, here or elsewhere, and with them who chose what."""
+    for left in await FORGET_VOTER.all(conn, person_id):
+        await LOCKED.one(conn, left.post_id)
+        await RECOUNT.run(conn, left.post_id)
+        await tell(conn, left.post_id)
 
 
 async def take_totals(conn: Conn, post_id: int, told: NewPoll, *, asked: bool) -> bool:

@@ -8,8 +8,9 @@ from federation import delivery
 from federation import housekeeping as forgetting
 from federation.activities import farewell
 from server import worker
-from server.community import accounts, memberships, posts, sessions, votes
+from server.community import accounts, memberships, polls, posts, sessions, votes
 from server.community import farewell as leaving
+from server.community.polls import NewPoll
 from tests.browser_like import Answer, Browser
 from tests.conftest import MovedClock
 from tests.federation.street import Street, addressed
@@ -48,6 +49,9 @@ async def test_everything_of_hers_is_gone(street: Street) -> None:
         assert answer is not None
         await votes.thank(conn, await street.actor(street.ana_id), answer)
         group = await street.group(street.ana_id)
+        asked = posts.Draft(await street.actor(street.mia_id), group, title="When?", poll=NewPoll(("Now", "Never")))
+        poll = await posts.submit_post(conn, street.urls, asked)
+        await polls.vote(conn, await street.actor(street.ana_id), poll.id, [0])
         await memberships.join(conn, await street.actor(street.ana_id), group)
     members = (await street.group()).member_count
     left = await leave(street)
@@ -57,6 +61,7 @@ async def test_everything_of_hers_is_gone(street: Street) -> None:
     assert (await street.post(reply["object"]["id"])).thank_count == 0
     assert (await street.group()).member_count == members - 1
     async with street.runtime.db.read() as conn:
+        assert await conn.fetchval("select voter_count from polls") == 0
         account = await accounts.by_id(conn, street.ana_id)
         assert (account.state, account.title) == ("deleted", "")
         assert "ana@" not in account.email

@@ -433,6 +433,32 @@ async def test_an_option_that_breaks_a_rule_holds_a_poll_from_elsewhere(street: 
     assert (await street.post(asked["id"])).state == "held"
 
 
+async def test_who_leaves_for_good_takes_their_vote_out_of_what_is_open(
+    street: Street, moved_clock: MovedClock
+) -> None:
+    old = await ask(street)
+    mallory = street.mastodon.actor("mallory")
+    for voter in (street.max, mallory):
+        await said(street, a_vote(street.mastodon, voter, old, DAYS[0]))
+    await vote_here(street, street.mia_id, old, 0)
+    await moved_clock.advance(days=8)
+    await street.settle()
+    new = await ask(street)
+    await said(street, a_vote(street.mastodon, street.max, new, DAYS[1]))
+    await vote_here(street, street.mia_id, new, 1)
+    await vote_here(street, street.ana_id, new, 2)
+    await said(street, street.mastodon.activity("Delete", street.max, street.max))
+    assert await counts(street, new) == ([0, 1, 1], 2)
+    async with street.runtime.db.transaction() as conn:
+        await polls.forget_voter(conn, street.mia_id)
+    assert await counts(street, new) == ([0, 0, 1], 1)
+    # What has been decided stays as it was, and does not say any more who decided it.
+    assert await counts(street, old) == ([3, 0, 0], 3)
+    async with street.runtime.db.read() as conn:
+        left = await conn.fetch("select actor_id from poll_votes order by 1")
+    assert len(left) == 2
+
+
 async def test_a_vote_that_a_group_reports_counts_for_nothing(street: Street) -> None:
     """A vote is its voter's own word; another server's is not taken for it (B15)."""
     post = await ask(street)

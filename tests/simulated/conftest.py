@@ -1,12 +1,14 @@
 """Elm Street with a member on each of seven kinds of software."""
 
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 
 from moderation import decisions
-from server.community import posts, revisions, votes
+from server.community import polls, posts, revisions, votes
+from server.community.polls import NewPoll
 from server.community.posts import Post
 from server.runtime import Runtime
 from tests.federation.street import GROUP, Street, addressed
@@ -39,6 +41,23 @@ class Crowd:
 
     async def write(self, title: str | None, text: str, parent: Post | None = None, link: str | None = None) -> Post:
         return await self.street.write(title, text, parent, link)
+
+    async def ask(self, title: str, text: str, options: tuple[str, ...]) -> Post:
+        ana, group = await self.street.actor(self.street.ana_id), await self.street.group(self.street.ana_id)
+        async with self.street.runtime.db.transaction() as conn:
+            poll = NewPoll(options, lasts=dt.timedelta(days=7))
+            draft = posts.Draft(author=ana, group=group, title=title, source=text, poll=poll)
+            post = await posts.submit_post(conn, self.street.urls, draft)
+        await self.street.settle()
+        return await self.street.post(post.uri)
+
+    async def choose(self, post: Post) -> None:
+        """Mia votes, and it is time to tell."""
+        mia = await self.street.actor(self.street.mia_id)
+        async with self.street.runtime.db.transaction() as conn:
+            await polls.vote(conn, mia, post.id, [0])
+            await conn.execute("update jobs set due_at = clock_now() where name = 'spread_poll'")
+        await self.street.settle()
 
     async def written_on_mastodon(self, html: str) -> Post:
         there = self.street.mastodon

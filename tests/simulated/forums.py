@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from tests.federation.peer import PUBLIC, Document
-from tests.simulated.reader import Reader, Refused, Shown, first_line, link_of, uri_of, words
+from tests.simulated.reader import Reader, Refused, Shown, first_line, link_of, poll_in, uri_of, words
 
 LONGEST_TITLE = 200
 
@@ -23,6 +23,7 @@ class Entry:
     locked: bool = False
     pinned: bool = False
     thanks: set[str] = field(default_factory=set)
+    poll: list[str] = field(default_factory=list)
 
 
 class Forum(Reader):
@@ -30,6 +31,7 @@ class Forum(Reader):
 
     thread_types = frozenset({"Article", "Page", "Note", "Question"})
     shows_reasons = True
+    shows_polls = False
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
@@ -102,6 +104,7 @@ class Forum(Reader):
             link_of(document),
             locked=document.get("commentsEnabled") is False,
             pinned=document.get("stickied") is True,
+            poll=poll_in(document) if self.shows_polls else [],
         )
         if (known := self.entries.get(document["id"])) is not None:
             entry.thanks = known.thanks
@@ -149,6 +152,7 @@ class Forum(Reader):
         if entry.state != "shown":
             return Shown(entry.state, entry.reason if self.shows_reasons else "")
         marks = [name for name, holds in (("locked", entry.locked), ("pinned", entry.pinned)) if holds]
+        marks += entry.poll
         if entry.thanks:
             marks.append(f"{len(entry.thanks)} thanks")
         return Shown(where, f"{entry.title} {entry.link} {entry.text}", marks=marks)
@@ -190,6 +194,7 @@ class Lemmy(Forum):
 
 class PieFed(Forum):
     software = "piefed"
+    shows_polls = True
 
     def check_wire(self, request: web.Request, activity: Document) -> None:
         """The parameters in one spelling alone, and the digest's name in capitals."""
@@ -214,8 +219,8 @@ class Mbin(Forum):
             raise Refused("key, activity and actor of different hosts")
 
     def title_of(self, document: Document) -> str:
-        """A Note stands among the microblog posts, without a title."""
-        return "" if document["type"] == "Note" else super().title_of(document)
+        """A Note or a Question stands among the microblog posts, without a title."""
+        return "" if document["type"] in ("Note", "Question") else super().title_of(document)
 
 
 class NodeBB(Forum):

@@ -1,9 +1,9 @@
 """Mastodon, Misskey and GoToSocial: posts of people in a time line, among them what a followed group boosts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.federation.peer import Document
-from tests.simulated.reader import Reader, Refused, Shown, link_of, uri_of, words
+from tests.simulated.reader import Reader, Refused, Shown, link_of, poll_in, uri_of, words
 
 POST_TYPES = {"Note", "Article", "Page", "Question"}
 
@@ -16,6 +16,7 @@ class Status:
     warning: str
     replies: str
     in_home: bool = False
+    poll: list[str] = field(default_factory=list)
 
 
 class Microblog(Reader):
@@ -90,7 +91,7 @@ class Microblog(Reader):
         if known is None or known.author != activity["actor"]:
             raise Refused("no such post of theirs")
         new = self.read(document)
-        known.visible, known.warning = new.visible, new.warning
+        known.visible, known.warning, known.poll = new.visible, new.warning, new.poll
 
     def delete(self, activity: Document) -> None:
         """Counts from the author alone."""
@@ -128,11 +129,12 @@ class Microblog(Reader):
             where = "below"
         else:
             return None
-        return Shown(where, status.visible, status.warning)
+        return Shown(where, status.visible, status.warning, status.poll)
 
     def _status(self, document: Document, visible: str, warning: str) -> Status:
         replies = uri_of(document.get("replies") or "")
-        return Status(document["attributedTo"], document.get("inReplyTo"), visible, warning, replies)
+        parent = document.get("inReplyTo")
+        return Status(document["attributedTo"], parent, visible, warning, replies, poll=poll_in(document))
 
 
 class Mastodon(Microblog):

@@ -103,6 +103,15 @@ def link_of(document: Document) -> str:
     return str(first.get("href") or "") if first.get("type") == "Link" else ""
 
 
+def poll_in(document: Document) -> list[str]:
+    """What a poll shows of itself: that it is one and, when somebody has voted, how many did."""
+    options = document.get("oneOf") or document.get("anyOf") or []
+    if document["type"] != "Question" or not options:
+        return []
+    votes = sum(option["replies"]["totalItems"] for option in options)
+    return ["poll", f"{votes} vote"] if votes else ["poll"]
+
+
 def first_line(html: object) -> str:
     soup = BeautifulSoup(str(html or ""), "lxml")
     return " ".join((soup.find("p") or soup).get_text(" ").split())

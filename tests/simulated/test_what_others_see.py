@@ -15,6 +15,7 @@ TITLE = "A crossing for Oak Road"
 TEXT = "The council asks us. " + "Tell them where it should be. " * 40 + "Yours, Ana"
 NEW_TITLE = "Two crossings for Oak Road"
 NEW_TEXT = "On second thoughts. " + "Let us have two of them. " * 40 + "Sincerely, Ana"
+OPTIONS = ("By the mill", "By the school")
 LINK = "https://council.example/plan"
 REASON = "This is an advertisement."
 
@@ -46,6 +47,18 @@ async def _link(crowd: Crowd) -> Post:
 async def _thread_of_somebody_followed(crowd: Crowd) -> Post:
     await crowd.follow_the_author()
     return await crowd.write(TITLE, TEXT, link=LINK)
+
+
+@event("a poll")
+async def _poll(crowd: Crowd) -> Post:
+    return await crowd.ask(TITLE, TEXT, OPTIONS)
+
+
+@event("a vote in a poll")
+async def _vote(crowd: Crowd) -> Post:
+    poll = await crowd.ask(TITLE, TEXT, OPTIONS)
+    await crowd.choose(poll)
+    return poll
 
 
 @event("a thread that came from Mastodon")
@@ -157,6 +170,7 @@ def cell(shown: Shown | None, post: Post) -> str:
     for name, begin, end in (("", "The council asks", "Yours, Ana"), ("new ", "On second", "Sincerely, Ana")):
         if begin in shown.visible:
             seen.append(f"{name}{'text' if end in shown.visible else 'excerpt'}")
+    seen += ["options"] if all(option in shown.visible for option in OPTIONS) else []
     hidden = ["behind a warning"] if shown.warning else []
     return f"{shown.where}: {', '.join([*seen, *shown.marks, *hidden])}"
 
