@@ -1,6 +1,7 @@
 """FEDERATION.md is held to the code: what its examples show is what we send and take, and it names every refusal."""
 
 import ast
+import datetime as dt
 import json
 import re
 import typing
@@ -16,8 +17,10 @@ from federation.inbox import RECEIVERS
 from federation.parse import ACTOR_TYPES, POST_TYPES
 from moderation import cases, decisions, reports
 from moderation.decisions import Judgement
-from server.community import actors, groups, memberships, votes
-from server.community.posts import Post
+from server import clock
+from server.community import actors, groups, memberships, polls, posts, votes
+from server.community.polls import NewPoll
+from server.community.posts import Draft, Post
 from tests.conftest import BASE_URL
 from tests.federation.peer import Document
 from tests.federation.street import Street, addressed
@@ -33,9 +36,10 @@ SAME_CONTEXT = "as above"
 
 SENT = (
     "actor", "webfinger", "nodeinfo", "accept", "thread", "boost", "reply", "thank", "removal", "unboost", "restore",
-    "notice", "lock", "pin", "ban", "report",
+    "notice", "poll", "ballot", "lock", "pin", "ban", "report",
 )  # fmt: skip
-TAKEN = ("follow", "mention", "page", "answer", "like", "flag", "delete")
+TAKEN = ("follow", "mention", "page", "answer", "like", "flag", "delete", "question")
+TAKEN_BY_POLLS = ("vote",)
 ANNOUNCED = ("announced-thread", "announced-votes", "announced-lock")
 
 
@@ -64,19 +68,24 @@ class Plain:
         text = json.dumps(document)
         for ours, plain in self.names:
             text = text.replace(ours, plain)
-        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-22T10:00:00Z", text)
+        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", _moment, text)
         text = re.sub(r"(-----BEGIN PUBLIC KEY-----)[^\"]*", r"\1…", text)
         text = re.sub(r'"z6Mk\w+"', '"z6Mk…"', text)
-        text = re.sub(r"(/ap/posts/|/ap/activities/|/t/|/notices/)(\d{10,})", self._number, text)
+        text = re.sub(r"(/ap/posts/|/ap/activities/|/t/|/notices/|#votes/)(\d{10,})", self._number, text)
         plain = json.loads(text)
         if isinstance(plain, dict) and plain.get("@context") == CONTEXT:
             plain["@context"] = SAME_CONTEXT
         return plain
 
     def _number(self, found: re.Match[str]) -> str:
-        kind = "posts" if found[1] in ("/ap/posts/", "/t/") else found[1]
+        kind = "posts" if found[1] in ("/ap/posts/", "/t/", "#votes/") else found[1]
         number = self.numbers.setdefault((kind, found[2]), 1 + sum(known == kind for known, _ in self.numbers))
         return f"{found[1]}{number}"
+
+
+def _moment(found: re.Match[str]) -> str:
+    to_come = dt.datetime.fromisoformat(found[0]) > clock.now() + dt.timedelta(days=1)
+    return "2026-11-29T10:00:00Z" if to_come else "2026-11-22T10:00:00Z"
 
 
 async def read(street: Street, path: str) -> Document:
@@ -125,7 +134,25 @@ async def sent(street: Street) -> dict[str, object]:
     await street.settle()
     await decide(street, await street.post(held["object"]["id"]), "refuse", "We have no place for it.")
     made["notice"] = street.mastodon.of_type("Create")[0]
+    made |= await polled(street, thread)
     return made | await moderated(street, thread)
+
+
+async def polled(street: Street, thread: Post) -> dict[str, object]:
+    """A poll of ours, and a vote of ours in somebody else's."""
+    made: dict[str, object] = {}
+    made["poll"] = await read(street, (await ask(street)).uri)
+    question = example(street, "question", thread)
+    street.mastodon.actor("nora")
+    assert (await street.moot.deliver(question)).status == 202
+    await street.settle()
+    street.clear()
+    asked = await street.post(question["object"]["id"])
+    async with street.runtime.db.transaction() as conn:
+        assert await polls.vote(conn, await actors.by_id(conn, street.ana_id), asked.id, [1])
+    await street.settle()
+    made["ballot"] = street.mastodon.of_type("Create")[0]
+    return made
 
 
 async def moderated(street: Street, thread: Post) -> dict[str, object]:
@@ -150,6 +177,16 @@ async def moderated(street: Street, thread: Post) -> dict[str, object]:
     await street.settle()
     made["report"] = street.mastodon.of_type("Flag")[0]
     return made
+
+
+async def ask(street: Street) -> Post:
+    ana, group = await street.actor(street.ana_id), await street.group(street.ana_id)
+    async with street.runtime.db.transaction() as conn:
+        poll = NewPoll(("At the bridge", "At the school"), lasts=dt.timedelta(days=7))
+        draft = Draft(author=ana, group=group, title="Where to?", source="The council asks us.", poll=poll)
+        post = await posts.submit_post(conn, street.urls, draft)
+    await street.settle()
+    return await street.post(post.uri)
 
 
 async def test_we_send_what_the_page_shows(street: Street) -> None:
@@ -196,6 +233,15 @@ async def test_we_take_what_the_page_shows(street: Street) -> None:
         assert await conn.fetchval("select count(*) from reports") == 1
 
 
+async def test_we_count_the_votes_that_the_page_shows(street: Street) -> None:
+    poll = await ask(street)
+    street.mastodon.actor("nora")
+    for name in TAKEN_BY_POLLS:
+        assert await outcome(street, example(street, name, poll)) == "done", name
+    async with street.runtime.db.read() as conn:
+        assert await conn.fetchval("select counts from polls where post_id = $1", poll.id) == [0, 1]
+
+
 async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
     there = street.lemmy
     garden = f"{there.base}/u/garden"
@@ -224,7 +270,7 @@ async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
 
 
 def test_every_example_is_tried() -> None:
-    assert set(EXAMPLES) == {"context", *SENT, *TAKEN, *ANNOUNCED}
+    assert set(EXAMPLES) == {"context", *SENT, *TAKEN, *TAKEN_BY_POLLS, *ANNOUNCED}
 
 
 def raised(kind: str) -> Iterator[str]:
@@ -271,7 +317,8 @@ def test_the_activities_that_are_taken_are_named() -> None:
 
 def test_the_types_and_the_software_are_named() -> None:
     assert POST_TYPES | set(ACTOR_TYPES) <= words(section("Objects"))
-    told = dict(re.findall(r"^\| (forum|microblog|warns) \| (.+) \|$", section("Forms"), re.MULTILINE))
+    told = dict(re.findall(r"^\| (forum|microblog|warns|no polls) \| (.+) \|$", section("Forms"), re.MULTILINE))
     assert words(told["forum"]) == software.FORUMS
     assert words(told["microblog"]) == software.MICROBLOGS
     assert words(told["warns"]) == software.WARNERS
+    assert words(told["no polls"]) == software.WITHOUT_POLLS
