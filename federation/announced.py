@@ -1,9 +1,14 @@
-"""Errands that follow from what others announce or reply to: fetch it from where it belongs, then let it in."""
+"""Errands that follow from what others announce or reply to: fetch it from where it belongs, then let it in.
+
+What is announced with a valid proof by its author need not be fetched.
+"""
+
+import datetime as dt
 
 import msgspec
 import structlog
 
-from federation import client, moderators, parse, remote
+from federation import client, moderators, parse, proofs, remote, senders
 from federation.activities import create, deed, delete, undo, update
 from federation.activities.poll import ask_after_end
 from federation.budget import FetchBudget
@@ -11,7 +16,7 @@ from federation.egress import FetchFailed
 from federation.http import AnsweredStatus, Unreachable
 from federation.parse import RemotePost, Unacceptable, type_of, uri_of
 from federation.received import Ignored, Received
-from server import limits
+from server import clock, limits
 from server.community import groups, polls, posts
 from server.community.actors import Actor
 from server.community.groups import Group
@@ -27,18 +32,27 @@ log = structlog.get_logger(__name__)
 # What a group's server says of removals within its own group is taken from it.
 BY_THE_GROUP = ("Delete", "Undo")
 
+# A proof holds for ever, and what it proves may be gone by now: whoever passes it on later must not bring back what its
+# author has deleted meanwhile.
+PROVEN_FOR = dt.timedelta(hours=24)
+
 
 async def fetch_announced(runtime: Runtime, *, document: dict[str, object], group_id: int | None) -> None:
     """Errand: take in what a group announced, or what a Create named by its id alone."""
+    kind = type_of(document)
     try:
         if group_id is not None and _by_a_moderator(document):
             await _moderators_deed(runtime, document, group_id)
-        elif group_id is not None and type_of(document) in BY_THE_GROUP:
-            await _deed(runtime, document, group_id)
+            return
+        author = await _proven_author(runtime, document) if group_id is not None else None
+        if group_id is not None and kind in BY_THE_GROUP:
+            await _deed(runtime, document, group_id, proven=author is not None)
+        elif author is not None and kind == "Create" and isinstance(document.get("object"), dict):
+            await _proven_post(runtime, author, document, group_id)
         else:
             uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
             if uri is not None:
-                await _post(runtime, uri, group_id, edited=type_of(document) == "Update")
+                await _post(runtime, uri, group_id, edited=kind == "Update")
     except TooMany:
         raise  # later, when the server may be asked again
     except (Ignored, Unacceptable, Refused, NotFound) as why:
@@ -73,11 +87,44 @@ async def _moderators_deed(runtime: Runtime, document: dict[str, object], group_
         await deed.take(conn, activity, activity.actor, via)
 
 
-async def _deed(runtime: Runtime, document: dict[str, object], group_id: int) -> None:
+async def _proven_author(runtime: Runtime, document: dict[str, object]) -> Actor | None:
+    """Who made this, where a fresh proof of their own says so. The proof and its key name one actor, on one host."""
+    key_id = proofs.key_of_proof(document)
+    if key_id is None:
+        return None
+    keys = await runtime.use(senders.Senders)
+    key = await keys.find(key_id)
+    if key is None:
+        return None
+    try:
+        proofs.verify_proof(document, key, clock.now())
+    except proofs.BadProof as bad:
+        log.info("proof not believed", key_id=key_id[:200], reason=bad.reason)
+        return None
+    if not proofs.made_within(document, PROVEN_FOR, clock.now()):
+        return None
+    brought = keys.take_document(key.owner_uri)
+    if brought is not None:
+        async with runtime.db.transaction() as conn:
+            await remote.save_actor(conn, parse.parse_actor(brought))
+    return await remote.known_or_fetched(runtime, key.owner_uri, FetchBudget())
+
+
+async def _proven_post(runtime: Runtime, author: Actor, document: dict[str, object], group_id: int | None) -> None:
+    activity = parse.parse_activity(document)
+    post = parse.parse_post(activity.inner or {})
+    if post.author != author.uri or authority(activity.id) != author.host:
+        raise Unacceptable("author_is_not_actor")
+    async with runtime.db.transaction() as conn:
+        via = await _group(conn, group_id) if group_id is not None else None
+        await create.store_fetched(conn, Urls(runtime.settings.base_url), author, post, via)
+
+
+async def _deed(runtime: Runtime, document: dict[str, object], group_id: int, *, proven: bool) -> None:
     activity = parse.parse_activity(document)
     budget = FetchBudget()
     sender = await remote.known_or_fetched(runtime, activity.actor, budget)
-    gone = activity.type == "Delete" and await _gone(runtime, activity.object_uri, budget)
+    gone = activity.type == "Delete" and (proven or await _gone(runtime, activity.object_uri, budget))
     async with runtime.db.transaction() as conn:
         via = await _group(conn, group_id)
         urls = Urls(runtime.settings.base_url)

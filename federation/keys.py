@@ -12,7 +12,9 @@ from bovine.crypto.types import CryptographicSecret
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from federation import proofs
 from federation.signing import Signer, load_own_secret
+from server import clock
 from server.db import Command, Conn, Query, Row
 from server.errors import MootError
 from server.runtime import Runtime
@@ -142,6 +144,21 @@ async def signer_for(conn: Conn, runtime: Runtime, actor_id: int) -> Signer:
     return Signer(secret.key_id, secret)
 
 
-async def proof_secret_for(conn: Conn, runtime: Runtime, actor_id: int) -> CryptographicSecret:
-    """For `proofs.add_proof` on an actor's documents; raises KeysNotMade."""
-    return await (await runtime.use(OwnKeys)).secret(conn, actor_id, "ed25519")
+# Without a runtime, since proofs are made where activities are written: by effects, which have the connection alone.
+_PROVING: OrderedDict[int, CryptographicSecret] = OrderedDict()
+
+
+async def prove(conn: Conn, actor_id: int, document: dict[str, object]) -> dict[str, object]:
+    """The document with a proof by its actor, made once for all who get it; without one while its keys are being made.
+
+    A new actor's first words are not held up: their HTTP signature, which waits for the keys, proves them as well.
+    """
+    secret = _PROVING.get(actor_id)
+    if secret is None:
+        stored = await PRIVATE.one(conn, actor_id, "ed25519")
+        if stored is None:
+            return document
+        secret = _PROVING[actor_id] = load_own_secret(ed25519_key_id(stored.uri), stored.private_pem)
+        if len(_PROVING) > MAX_LOADED:
+            _PROVING.popitem(last=False)
+    return proofs.add_proof(document, secret, clock.now())

@@ -8,7 +8,7 @@ import typing
 
 import msgspec
 
-from federation import delivery, software
+from federation import delivery, keys, software
 from federation.documents import CONTEXT, PUBLIC, Document
 from server.db import Command, Conn, Query, Row
 from server.ids import new_id
@@ -115,10 +115,13 @@ async def record(
     event: str | None = None,
     public: bool = True,
 ) -> Outgoing:
-    """Write an activity once and give it its address. `event` names what happens once an actor, such as `12:create`."""
+    """Write an activity once, with its address and its actor's proof.
+
+    `event` names what happens once an actor, such as `12:create`.
+    """
     activity_id = new_id()
     uri = urls.activity(activity_id)
-    whole: Document = {"@context": CONTEXT, "id": uri} | document
+    whole: Document = await keys.prove(conn, actor_id, {"@context": CONTEXT, "id": uri} | document)
     body = msgspec.json.encode(whole).decode()
     if not await ADD.run(conn, activity_id, uri, actor_id, str(document["type"]), post_id, event, body, public):
         earlier = await BY_EVENT.one(conn, actor_id, event)
@@ -167,7 +170,8 @@ def known_microblogs(readers: list[Reader]) -> list[Reader]:
 
 def announce(group_uri: str, what: object) -> Document:
     """A group's Announce, of a whole activity (FEP-1b12) or of a thread's id (a boost). Lemmy wants Public in `to`."""
-    if isinstance(what, dict):
+    # A proof covers the context.
+    if isinstance(what, dict) and "proof" not in what:
         what = {name: value for name, value in what.items() if name != "@context"}
     return {"type": "Announce", "actor": group_uri, "to": [PUBLIC], "cc": [f"{group_uri}/followers"], "object": what}
 

@@ -49,6 +49,13 @@ def key_of_proof(document: Mapping[str, object]) -> str | None:
             return None
 
 
+def made_within(document: Mapping[str, object], age: dt.timedelta, now: dt.datetime) -> bool:
+    """Whether a proof that verified says when it was made, and that this is not longer ago."""
+    proof = document.get("proof")
+    created = _instant(proof, "created") if isinstance(proof, dict) else None
+    return created is not None and created >= now - age
+
+
 def verify_proof(document: Mapping[str, object], key: PublicKey, now: dt.datetime) -> None:
     """Raise BadProof unless `key` proves the document, as it was received, and belongs to its author."""
     proof = document.get("proof")

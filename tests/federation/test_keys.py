@@ -14,10 +14,10 @@ from bovine.crypto.types import CryptographicSecret
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from federation import keys, make_keypair, senders
+from federation import keys, make_keypair, proofs, senders
 from federation.client import Outgoing
 from federation.incoming import BadSignature, IncomingRequest
-from federation.publickeys import load_multikey, load_pem
+from federation.publickeys import PublicKey, load_multikey, load_pem
 from federation.senders import Senders
 from federation.signing import Signer
 from moderation import instances
@@ -65,13 +65,15 @@ async def test_keys_are_made_once_and_can_be_used(runtime: Runtime) -> None:
         assert made is not None
         assert await keys.public_keys(conn, actor_id) == made
         signer = await keys.signer_for(conn, runtime, actor_id)
-        secret = await keys.proof_secret_for(conn, runtime, actor_id)
+        proven = await keys.prove(conn, actor_id, {"type": "Flag", "actor": f"{BASE_URL}/ap/instance"})
         assert (await keys.signer_for(conn, runtime, actor_id)).secret is signer.secret
     assert signer.key_id == f"{BASE_URL}/ap/instance#main-key"
-    assert secret.key_id == f"{BASE_URL}/ap/instance#ed25519-key"
     assert signer.secret.private_key.public_key() == load_pem(made.rsa)
     assert load_pem(made.rsa).key_size == 2048  # type: ignore[union-attr]
-    assert secret.private_key.public_key() == load_multikey(made.ed25519)
+    key_id = f"{BASE_URL}/ap/instance#ed25519-key"
+    proof_key = PublicKey(key_id, f"{BASE_URL}/ap/instance", load_multikey(made.ed25519))
+    assert proofs.key_of_proof(proven) == key_id
+    proofs.verify_proof(proven, proof_key, clock.now())
 
 
 async def test_the_least_used_keys_leave_memory(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
