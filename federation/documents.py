@@ -35,6 +35,8 @@ CONTEXT: list[object] = [
         "pt": "https://joinpeertube.org/ns#",
         "commentsEnabled": "pt:commentsEnabled",
         "votersCount": "toot:votersCount",
+        # None of the contexts above says what this is: a server that reads JSON-LD would not find our keys.
+        "assertionMethod": {"@id": "https://w3id.org/security#assertionMethod", "@type": "@id", "@container": "@set"},
     },
 ]
 

@@ -1,6 +1,6 @@
 // What a test can make the peer do. Each command is POST /_peer/NAME with a JSON object, and answers with one.
 import { Temporal } from "@js-temporal/polyfill";
-import { signRequest } from "@fedify/fedify";
+import { signRequest, verifyProof } from "@fedify/fedify";
 import {
   Accept, Activity, Announce, Article, Create, Delete, Flag, Follow, Like, Mention, Note, Page, Tombstone, Undo, Update,
 } from "@fedify/fedify/vocab";
@@ -113,6 +113,13 @@ const COMMANDS = {
     const actor = await lookUp(call, to);
     const reported = objects.map((uri) => new URL(uri));
     return await send(call, actor, new Flag({ id: newId(call.origin), actor: call.me, objects: reported, content, to: actor.id }));
+  },
+
+  // {activity} => {proven}: whether its integrity proof holds, by the key that its actor's document lists
+  proven: async ({ context }, { activity }) => {
+    const loaders = { documentLoader: context.documentLoader, contextLoader: context.contextLoader };
+    const proof = await DataIntegrityProof.fromJsonLd(activity.proof, loaders);
+    return { proven: (await verifyProof(activity, proof, loaders)) != null };
   },
 
   // {url, method, body, spec, alter: {header: value}, alteredBody} => {status, body}: signed bytes of any kind, altered after signing

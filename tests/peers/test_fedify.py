@@ -58,6 +58,18 @@ async def test_it_joins_posts_and_hears_the_group_and_our_reply(town: Town, peer
     assert "on our sill" in fetched["content"]
 
 
+async def test_it_reads_the_proofs_on_what_we_send(town: Town, peer: FedifyPeer) -> None:
+    """By JSON-LD, so that our contexts must say what our keys are; the one within the Announce as well."""
+    await peer.ask("follow", target=town.group)
+    words = f"Proven {uuid.uuid4()}"
+    await write(town.ana, "/g/elm_street", words, "By its author, and by the group.")
+    announce = await announced(peer, words)
+    for activity in (announce, announce["object"]):
+        assert (await peer.ask("proven", activity=activity))["proven"]
+        altered = activity | {"to": [town.group]}
+        assert not (await peer.ask("proven", activity=altered))["proven"]
+
+
 async def test_its_edit_its_thank_and_its_delete_arrive(town: Town, peer: FedifyPeer) -> None:
     thread = await write(town.ana, "/g/elm_street", "The crossing", "Where should it be?")
     uri = f"{town.moot.base}{thread.replace('/t/', '/ap/posts/')}"
