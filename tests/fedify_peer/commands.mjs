@@ -2,7 +2,8 @@
 import { Temporal } from "@js-temporal/polyfill";
 import { signRequest, verifyProof } from "@fedify/fedify";
 import {
-  Accept, Activity, Announce, Article, Create, Delete, Flag, Follow, Like, Mention, Note, Page, Tombstone, Undo, Update,
+  Accept, Activity, Announce, Article, Create, DataIntegrityProof, Delete, Flag, Follow, Like, Mention, Note, Page,
+  Tombstone, Undo, Update,
 } from "@fedify/fedify/vocab";
 
 const PUBLIC = new URL("https://www.w3.org/ns/activitystreams#Public");

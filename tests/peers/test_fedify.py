@@ -61,7 +61,7 @@ async def test_it_joins_posts_and_hears_the_group_and_our_reply(town: Town, peer
 async def test_it_reads_the_proofs_on_what_we_send(town: Town, peer: FedifyPeer) -> None:
     """By JSON-LD, so that our contexts must say what our keys are; the one within the Announce as well."""
     await peer.ask("follow", target=town.group)
-    words = f"Proven {uuid.uuid4()}"
+    words = "A proven thread"
     await write(town.ana, "/g/elm_street", words, "By its author, and by the group.")
     announce = await announced(peer, words)
     for activity in (announce, announce["object"]):
