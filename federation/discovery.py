@@ -1,6 +1,7 @@
 """How others find us: WebFinger, host-meta, NodeInfo."""
 
 import re
+import typing
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +13,16 @@ from federation.documents import ACTIVITY
 from server import text
 from server.community import actors
 from server.community.actors import Actor
+from server.db import Conn
 from server.errors import NotFound
 from server.runtime import Runtime
 from server.urls import Urls, authority, group_page, person_page
 
 JRD = "application/jrd+json; charset=utf-8"
+# The addresses of their pages, which people paste where a handle is asked for.
+PAGE = re.compile(r"/(?:@|g/)(?P<name>[a-z0-9_]{3,30})")
+SERVICE = "https://www.w3.org/ns/activitystreams#Service"
+INTENT = "https://w3id.org/fep/3b86/"
 ACCT = re.compile(r"(?:acct:)?[@!]?(?P<name>[\w.\-:]{1,260})@(?P<host>[\w.\-:\[\]]{1,260})")
 HOURS = 3600
 
@@ -27,7 +33,7 @@ def _runtime(request: Request) -> Runtime:
 
 
 async def webfinger(request: Request) -> Response:
-    """RFC 7033, for people, groups and the instance itself."""
+    """RFC 7033, for people, groups and the instance itself; by handle, by id (FEP-4adb) or by the page for people."""
     resource = request.query_params.get("resource", "")
     if not resource or len(resource) > 2048 or not text.storable(resource):
         return answers.problem(400, "resource_missing")
@@ -37,14 +43,17 @@ async def webfinger(request: Request) -> Response:
         actor = await _find(runtime, urls, resource)
     except NotFound:
         return answers.problem(404, "no_such_actor")
-    return answers.json(_jrd(urls, actor), JRD, age=HOURS)
+    found = _jrd(urls, actor)
+    if wanted := request.query_params.getlist("rel"):
+        found |= {"links": [link for link in found["links"] if link["rel"] in wanted]}
+    return answers.json(found, JRD, age=HOURS)
 
 
 async def _find(runtime: Runtime, urls: Urls, resource: str) -> Actor:
     match = ACCT.fullmatch(resource)
     async with runtime.db.read() as conn:
         if match is None:
-            actor = await actors.by_uri(conn, resource)
+            actor = await _by_address(conn, urls, resource)
         elif authority(f"https://{match['host']}") != authority(f"https://{urls.host}"):
             raise NotFound("actor")
         elif match["name"] == urls.host:
@@ -57,7 +66,18 @@ async def _find(runtime: Runtime, urls: Urls, resource: str) -> Actor:
     return actor
 
 
-def _jrd(urls: Urls, actor: Actor) -> dict[str, object]:
+async def _by_address(conn: Conn, urls: Urls, resource: str) -> Actor | None:
+    if resource.removesuffix("/") == urls.base:
+        # The server itself (FEP-d556).
+        return await actors.by_uri(conn, urls.instance_actor)
+    page = PAGE.fullmatch(resource.removeprefix(urls.base)) if resource.startswith(urls.base) else None
+    if page is None:
+        return await actors.by_uri(conn, resource)
+    actor = await actors.by_handle(conn, page["name"], None)
+    return actor if actor is not None and urls.absolute(_page(actor)) == resource else None
+
+
+def _jrd(urls: Urls, actor: Actor) -> dict[str, typing.Any]:
     name = urls.host if actor.kind == "application" else actor.name
     page = urls.absolute(_page(actor))
     return {
@@ -72,8 +92,23 @@ def _jrd(urls: Urls, actor: Actor) -> dict[str, object]:
                 "properties": {"https://www.w3.org/ns/activitystreams#type": actor.kind.capitalize()},
             },
             {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page},
+            *_more_links(urls, actor),
         ],
     }
+
+
+def _more_links(urls: Urls, actor: Actor) -> list[dict[str, str]]:
+    """Where our people do something about what they found elsewhere (FEP-3b86); what the instance's actor is."""
+    if actor.kind == "application":
+        return [{"rel": SERVICE, "type": ACTIVITY, "href": actor.uri}]
+    if actor.kind != "person":
+        return []
+    look_up = urls.absolute("/lookup?address=")
+    return [
+        {"rel": "http://ostatus.org/schema/1.0/subscribe", "template": look_up + "{uri}"},
+        {"rel": f"{INTENT}Follow", "template": look_up + "{object}"},
+        {"rel": f"{INTENT}Object", "template": look_up + "{object}"},
+    ]
 
 
 def _page(actor: Actor) -> str:

@@ -35,6 +35,7 @@ CONTEXT: list[object] = [
         "pt": "https://joinpeertube.org/ns#",
         "commentsEnabled": "pt:commentsEnabled",
         "votersCount": "toot:votersCount",
+        "webfinger": "https://purl.archive.org/socialweb/webfinger#webfinger",
         # None of the contexts above says what this is: a server that reads JSON-LD would not find our keys.
         "assertionMethod": {"@id": "https://w3id.org/security#assertionMethod", "@type": "@id", "@container": "@set"},
     },
@@ -132,11 +133,13 @@ FEATURED = Query(
 
 def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | None = None) -> Document:
     """One of our actors, as other servers read it; for a group with what it says of joining and writing."""
+    handle = urls.host if actor.kind == "application" else actor.name
     document: Document = {
         "@context": CONTEXT,
         "id": actor.uri,
         "type": {"person": "Person", "group": "Group", "application": "Application"}[actor.kind],
-        "preferredUsername": urls.host if actor.kind == "application" else actor.name,
+        "preferredUsername": handle,
+        "webfinger": f"{handle}@{urls.host}",
         "name": actor.title,
         "inbox": f"{actor.uri}/inbox",
         "outbox": f"{actor.uri}/outbox",
