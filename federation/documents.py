@@ -6,6 +6,7 @@ What each receiver does with each field stands in FEDERATION.md; the reasons are
 import datetime as dt
 import re
 
+from federation import named
 from federation.keys import PublicKeys
 from server import text
 from server.community.actors import Actor
@@ -62,6 +63,7 @@ class PostRow(Row, frozen=True):
     revision: int
     locked: bool
     pinned: bool
+    thank_count: int
     position: int | None
     announced_at: dt.datetime | None
     submitted_at: dt.datetime
@@ -84,6 +86,7 @@ class PostRow(Row, frozen=True):
     parent_author_uri: str | None
     parent_author_name: str | None
     parent_author_host: str | None
+    said: list[str] | None
     options: list[str] | None
     counts: list[int] | None
     multiple: bool | None
@@ -99,27 +102,40 @@ class PostRow(Row, frozen=True):
         return self.parent_id is None and self.parent_uri is None
 
     @property
+    def mentions(self) -> list[named.Mentioned]:
+        """People whom its author names in the text, and whom we know."""
+        return named.mentions(self.said)
+
+    @property
+    def mentioned_ids(self) -> list[int]:
+        return [one.id for one in self.mentions]
+
+    @property
     def public(self) -> bool:
         """Whether other servers may see it: as a stranger would."""
         return self.state == "published" and self.announced_at is not None and self.visibility == "public"
 
 
-_SELECT = """
+_SELECT = (
+    """
     select p.id, p.uri, p.url, p.state, p.title, p.link, p.source, p.html, p.excerpt, p.language, p.revision, p.locked,
-           p.pinned, p.position, p.announced_at, p.submitted_at, p.edited_at, p.ended_at,
+           p.pinned, p.thank_count, p.position, p.announced_at, p.submitted_at, p.edited_at, p.ended_at,
            x.body as received, a.id as author_id,
            a.uri as author_uri, a.host as author_host, g.id as group_id, g.uri as group_uri, g.name as group_name,
            g.host as group_host, gr.visibility, p.root_id, root.uri as root_uri, p.parent_id,
            coalesce(parent.uri, p.parent_uri) as parent_uri, pa.id as parent_author_id, pa.uri as parent_author_uri,
-           pa.name as parent_author_name, pa.host as parent_author_host, q.options, q.counts, q.multiple,
+           pa.name as parent_author_name, pa.host as parent_author_host, named.said, q.options, q.counts, q.multiple,
            q.voter_count, q.closes_at
       from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
       join groups gr on gr.actor_id = p.group_id
       left join received_activities x on x.post_id = p.id and x.revision = p.revision
       left join posts root on root.id = p.root_id
       left join posts parent on parent.id = p.parent_id
-      left join actors pa on pa.id = parent.author_id
+      left join actors pa on pa.id = parent.author_id"""
+    + named.LATERAL
+    + """
       left join polls q on q.post_id = p.id """
+)
 
 BY_ID = Query(PostRow, _SELECT + "where p.id = $1")
 FEATURED = Query(
@@ -210,7 +226,10 @@ def post_document(
         # A thread in a group of ours is that group's conversation, wherever its first post was written.
         document["context"] = f"{urls.post(post.root_id)}/context"
     if not post.is_thread:
-        return document | _reply_part(post)
+        document |= _reply_part(post)
+    document["cc"] = list(dict.fromkeys([*document["cc"], *(one.uri for one in post.mentions)]))  # type: ignore[misc]
+    if not post.is_thread:
+        return document
     document |= _thread_part(post, summary_is_warning)
     if post.options is None:
         return document
@@ -289,17 +308,17 @@ def _reply_part(post: PostRow) -> Document:
 
 def _tags(urls: Urls, post: PostRow) -> list[Document]:
     """A mention of the group makes Mastodon's reply box copy it, so that the reply reaches the group."""
-    host = post.group_host or urls.host
-    tags: list[Document] = [{"type": "Mention", "href": post.group_uri, "name": f"@{post.group_name}@{host}"}]
-    if post.is_thread:
+    people = {post.group_uri: f"@{post.group_name}@{post.group_host or urls.host}"}
+    if not post.is_thread and post.parent_author_uri and post.parent_author_name:
+        people[post.parent_author_uri] = f"@{post.parent_author_name}@{post.parent_author_host or urls.host}"
+    people |= {one.uri: f"@{one.name}@{one.host or urls.host}" for one in post.mentions}
+    words = named.hashtags(post.html)
+    page = post.group_uri if post.group_host is not None else urls.absolute(group_page(post.group_name))
+    if post.is_thread and post.group_host is None and post.group_name not in {word.lower() for word in words}:
         # A tag that is not in the text feeds Mastodon's tag timelines.
-        if post.group_host is None:
-            tags.append(
-                {"type": "Hashtag", "href": urls.absolute(group_page(post.group_name)), "name": f"#{post.group_name}"}
-            )
-    elif post.parent_author_uri and post.parent_author_name:
-        name = f"@{post.parent_author_name}@{post.parent_author_host or urls.host}"
-        tags.append({"type": "Mention", "href": post.parent_author_uri, "name": name})
+        words = [post.group_name, *words]
+    tags: list[Document] = [{"type": "Mention", "href": uri, "name": handle} for uri, handle in people.items()]
+    tags += [{"type": "Hashtag", "href": page, "name": f"#{word}"} for word in words]
     return tags
 
 

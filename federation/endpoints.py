@@ -145,8 +145,21 @@ async def post(request: Request) -> Response:
         reader = await software.reader_software(conn, signature)
     urls = Urls(runtime.settings.base_url)
     spelling = spellings.of(found, reader)
-    document = {"@context": CONTEXT} | spellings.spell(urls, found, spelling)
+    # How many thanked, and nobody's name (H12); Mastodon shows it beside the post.
+    likes = {"id": f"{urls.post(found.id)}/likes", "type": "Collection", "totalItems": found.thank_count}
+    document = {"@context": CONTEXT} | spellings.spell(urls, found, spelling) | {"likes": likes}
     return answers.document(request, document, shared=spelling is spellings.of(found, None))
+
+
+async def likes(request: Request) -> Response:
+    """How many thanked for a post of ours."""
+    runtime = _runtime(request)
+    async with runtime.db.read() as conn:
+        found = await _post_row(request, conn)
+    if found is None or found.state != "published":
+        return problem(404, "no_such_post")
+    uri = f"{Urls(runtime.settings.base_url).post(found.id)}/likes"
+    return answers.document(request, collections.counted(uri, found.thank_count) | {"type": "Collection"})
 
 
 async def replies(request: Request) -> Response:
@@ -208,6 +221,7 @@ def routes() -> list[BaseRoute]:
         Route("/ap/instance/inbox", post_to_inbox, methods=["POST"]),
         Route("/ap/instance/outbox", instance_outbox),
         Route("/ap/posts/{id}", post),
+        Route("/ap/posts/{id}/likes", likes),
         Route("/ap/posts/{id}/replies", replies),
         Route("/ap/posts/{id}/context", context),
         Route("/ap/activities/{id}", activity),

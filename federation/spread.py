@@ -40,7 +40,7 @@ async def _tell_remote_group(conn: Conn, urls: Urls, post: PostRow, verb: str, e
     readers = [
         *await outbox.inbox_of(conn, post.group_id),
         *await outbox.inbox_of(conn, post.parent_author_id),
-        *await outbox.readers_of(conn, post.author_id),
+        *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
     ]
     if verb in ("create", "update"):
         await create.tell(conn, urls, post, event, readers, verb.capitalize())

@@ -165,7 +165,10 @@ async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
     told: dict[Spelling, Document] = {}
     if post.local:
         # The parent's author and the author's own followers hear from the author, also where nobody reads the group.
-        direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+        direct = [
+            *await outbox.inbox_of(conn, post.parent_author_id),
+            *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
+        ]
         told = await tell(conn, urls, post, event, direct)
     if post.is_thread:
         await boost(conn, urls, post, event, readers)

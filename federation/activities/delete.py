@@ -105,7 +105,10 @@ async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
     readers = await outbox.readers_of(conn, post.group_id)
     if post.local:
         activity = await record(conn, urls, post, event)
-        direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+        direct = [
+            *await outbox.inbox_of(conn, post.parent_author_id),
+            *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
+        ]
         await outbox.send(conn, activity, post.author_id, [*direct, *readers], f"post:{post.id}")
         whole: Document | None = activity.document
     else:

@@ -72,7 +72,10 @@ async def tell_readers(conn: Conn, urls: Urls, post: PostRow, event: str, reader
 
     An edited reply too: they read it from the thread's `replies`, and would show its old text for ever.
     """
-    direct = [*await outbox.inbox_of(conn, post.parent_author_id), *await outbox.readers_of(conn, post.author_id)]
+    direct = [
+        *await outbox.inbox_of(conn, post.parent_author_id),
+        *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
+    ]
     direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
     told = await create.tell(conn, urls, post, event, direct, "Update")
     await create.announce_own(conn, urls, post, event, told, readers, "Update")
