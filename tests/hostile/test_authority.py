@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from federation import remote
+from federation.inbox import RECEIVERS
 from server.community import actors, groups, memberships
 from server.errors import Invalid
 from tests.federation.peer import ACTIVITY, PUBLIC, Document, Peer
@@ -15,7 +16,9 @@ from tests.federation.street import GROUP, Street, addressed
 from tests.hostile.conftest import Liar, World
 
 ROLES = ("a neighbour on the same server", "somebody elsewhere", "a group elsewhere")
-DEEDS = ("Create", "Update", "Delete", "Undo", "Announce", "Accept", "Reject")
+# Whatever we take at all, except what everybody may do to what is another's: so a new kind is tried too.
+ANYBODYS = {"Like", "Dislike", "EmojiReact", "Follow", "Flag"}
+DEEDS = sorted(set(RECEIVERS) - ANYBODYS)
 FORMS = ("its id", "as its owner's", "as one's own", "within its activity")
 
 
