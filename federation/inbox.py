@@ -154,11 +154,19 @@ async def _sender(runtime: Runtime, request: IncomingRequest, activity: Activity
 
 async def _stranger(runtime: Runtime, uri: str) -> Actor:
     """An actor seen for the first time: looking for its key has just brought its document."""
-    document = (await runtime.use(senders.Senders)).take_document(uri)
-    if document is None:
-        return await remote.fetch_actor(runtime, uri)
-    async with runtime.db.transaction() as conn:
-        return await remote.save_actor(conn, parse.parse_actor(document))
+    known = await runtime.use(senders.Senders)
+    document = known.take_document(uri)
+    if document is None and await known.is_missing(uri):
+        raise BadSignature("key_unavailable")
+    try:
+        if document is None:
+            return await remote.fetch_actor(runtime, uri)
+        async with runtime.db.transaction() as conn:
+            return await remote.save_actor(conn, parse.parse_actor(document))
+    except (FetchFailed, Unacceptable) as failed:
+        # Whoever sends the same a thousand times must not make us ask a thousand times, nor follow redirects (A13).
+        await known.miss(uri, failed)
+        raise
 
 
 async def _count(runtime: Runtime, sender: Actor) -> None:

@@ -13,7 +13,7 @@ from federation.client import Outgoing
 from federation.egress import FetchFailed
 from federation.http import AnsweredStatus
 from federation.incoming import IncomingRequest
-from federation.parse import is_id
+from federation.parse import Unacceptable, is_id
 from federation.publickeys import BadKey, PublicKey, binding_key, owner_of
 from federation.signatures import VerifiedRequest, Verifier
 from moderation import instances
@@ -122,6 +122,11 @@ class Senders:
         """The actor's own document, if looking for its key has just brought it: spares fetching it again."""
         return self._documents.pop(actor_uri, None)
 
+    async def is_missing(self, uri: str) -> bool:
+        """Whether this key, or this actor, was looked for in vain a moment ago: then nobody is asked again yet."""
+        async with self._runtime.db.read() as conn:
+            return await MISSING.value(conn, uri) is not None
+
     async def _is_blocked(self, host: str) -> bool:
         return await (await self._runtime.use(instances.PolicySnapshot)).is_blocked(host)
 
@@ -152,7 +157,7 @@ class Senders:
         except TooMany:
             return None
         except (FetchFailed, BadKey) as failed:
-            await self._miss(key_id, failed)
+            await self.miss(key_id, failed)
             return None
         async with self._runtime.db.transaction() as conn:
             await KEEP.run(conn, key_id, key.owner_uri, key.pem)
@@ -173,8 +178,11 @@ class Senders:
         actor = await self._outgoing.fetch_object(owner, budget)
         return binding_key(found.document, actor.document, key_id), actor.document
 
-    async def _miss(self, key_id: str, failed: FetchFailed | BadKey) -> None:
-        """Remember for a while that there is no such key, so that no flood of requests becomes a flood of fetches."""
+    async def miss(self, key_id: str, failed: FetchFailed | BadKey | Unacceptable) -> None:
+        """Remember for a while that there is no such key, so that no flood of requests becomes a flood of fetches.
+
+        The same for an actor: one whose key is fine may still have a document that we cannot take.
+        """
         said_no = isinstance(failed, BadKey) or (isinstance(failed, AnsweredStatus) and failed.status in (404, 410))
         log.info("key not found", key_id=key_id[:200], reason=failed.reason)
         async with self._runtime.db.transaction() as conn:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -250,6 +251,21 @@ async def test_A13_a_thousand_bad_signatures_cause_two_requests_at_most(world: W
         for _ in range(25):
             both = [forging.ask(world.app, headers, body) for headers in (forged, nobodys) for _ in range(20)]
             assert {answer.status for answer in await asyncio.gather(*both)} == {401}
+
+
+async def test_A13_an_actor_that_we_cannot_take_is_asked_for_once(world: World) -> None:
+    """Its key is good, so that every request is proven; its document is not, and then leads to another's server."""
+    mallory = world.evil.actor("mallory")
+    del world.evil.documents["/u/mallory"]["inbox"]
+    body = json.dumps(addressed(world.street, world.evil, mallory, "<p>Hello.</p>")).encode()
+    honest = cavage(body, f"{mallory}#main-key")
+    async with world.assert_no_effect(asks=1):
+        assert (await forging.ask(world.app, honest, body)).reason == "no_inbox"
+        far = f"{world.bystander.base}/heavy"
+        world.evil.answers["/u/mallory"] = lambda: web.Response(status=302, headers={"location": far})
+        for _ in range(100):
+            assert (await forging.ask(world.app, honest, body)).status == 401
+    assert world.bystander.fetched == []
 
 
 WEAK = rsa.generate_private_key(65537, 1024)
