@@ -9,6 +9,8 @@ from server.community.groups import Group
 from server.db import Conn
 
 MAX_ITEMS = 50
+# Each is fetched with its author: twenty requests for one activity, whoever's servers it names (C11).
+MAX_FETCHED = 10
 
 
 async def receive(conn: Conn, got: Received) -> None:
@@ -18,11 +20,14 @@ async def receive(conn: Conn, got: Received) -> None:
     """
     group = await _read_here(conn, got)
     votes: list[dict[str, object]] = []
+    others: list[object] = []
     for announced in _items(got.activity.object):
         if isinstance(announced, dict) and attested.is_vote(announced):
             votes.append(announced)
         else:
-            await _take(conn, got, group, announced)
+            others.append(announced)
+    for announced in others[:MAX_FETCHED]:
+        await _take(conn, got, group, announced)
     if votes:
         # In the order in which the group reports them: what is taken back was given before.
         args: dict[str, object] = {"group_id": group.id, "deeds": votes}

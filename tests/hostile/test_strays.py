@@ -8,6 +8,7 @@ from server.community import groups, memberships, posts
 from server.community.groups import GroupForm
 from tests.federation.peer import PUBLIC
 from tests.federation.street import Street, addressed
+from tests.hostile.conftest import Liar, World
 
 
 async def test_B27_a_reply_drags_no_thread_into_a_group_that_was_not_written_for_it(street: Street) -> None:
@@ -104,3 +105,15 @@ async def test_C11_parents_that_answer_each_other_end(street: Street) -> None:
     assert (await street.moot.deliver(create)).status == 202
     await street.settle()
     assert len(street.lemmy.fetched) <= 20
+
+
+async def test_C11_a_long_list_of_a_group_is_fetched_within_one_budget(world: World, liar: Liar) -> None:
+    """One activity, fifty addresses of somebody else's server: twenty requests, whoever is named."""
+    authors = [world.bystander.actor(f"u{number}") for number in range(50)]
+    notes = [world.bystander.note(who, "<p>Hello.</p>", cc=[liar.uri], name="Hello", type="Page") for who in authors]
+    asked = len(world.watch.asked)
+    await liar.announce([note["id"] for note in notes])
+    assert len(world.watch.asked) - asked <= 20
+    asked = len(world.watch.asked)
+    await liar.announce([liar.claim("Delete", who, note["id"]) for who, note in zip(authors, notes, strict=True)])
+    assert len(world.watch.asked) - asked <= 20
