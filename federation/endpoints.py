@@ -11,6 +11,7 @@ from federation.answers import problem
 from federation.documents import CONTEXT, PostRow
 from federation.incoming import IncomingRequest
 from federation.media_types import is_activity_json
+from server.askers import client_key
 from server.community import actors, groups
 from server.community.actors import Actor
 from server.db import Conn
@@ -35,7 +36,9 @@ async def post_to_inbox(request: Request) -> Response:
         # Said before the body is read, so that nobody makes us take in something large for nothing (D13).
         return problem(415, "not_activity_json")
     body = await request.body()
-    answer = await inbox.take(_runtime(request), IncomingRequest.from_scope(request.scope, body))
+    runtime = _runtime(request)
+    asker = client_key(request.scope, runtime.settings)
+    answer = await inbox.take(runtime, IncomingRequest.from_scope(request.scope, body, asker))
     if answer.status == 202:
         return Response(status_code=202)
     return problem(answer.status, answer.reason, answer.retry_after)

@@ -19,21 +19,25 @@ class BadSignature(MootError):
 
 @dataclass(frozen=True)
 class IncomingRequest:
-    """`target` is the path with its query, as sent; header names are lower case, in the order received."""
+    """`target` is the path with its query, as sent; header names are lower case, in the order received.
+
+    `asker` is the address from which it came (server/askers.py); without one nothing is counted.
+    """
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    asker: str = ""
 
     @classmethod
-    def from_scope(cls, scope: Mapping[str, Any], body: bytes) -> "IncomingRequest":
+    def from_scope(cls, scope: Mapping[str, Any], body: bytes, asker: str = "") -> "IncomingRequest":
         """From an ASGI scope, which knows the real request line; forwarding headers never speak for it."""
         path = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
         query = scope.get("query_string") or b""
         target = path.partition(b"?")[0] + (b"?" + query if query else b"")
         headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
-        return cls(scope["method"], target.decode("latin-1"), headers, body)
+        return cls(scope["method"], target.decode("latin-1"), headers, body, asker)
 
     def values(self, name: str) -> list[str]:
         return [value.strip(" \t") for header, value in self.headers if header == name]

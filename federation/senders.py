@@ -12,7 +12,7 @@ from federation.budget import FetchBudget
 from federation.client import Outgoing
 from federation.egress import FetchFailed
 from federation.http import AnsweredStatus
-from federation.incoming import IncomingRequest
+from federation.incoming import BadSignature, IncomingRequest
 from federation.parse import Unacceptable, is_id
 from federation.publickeys import BadKey, PublicKey, binding_key, owner_of
 from federation.signatures import VerifiedRequest, Verifier
@@ -31,6 +31,8 @@ ASK_AGAIN = dt.timedelta(minutes=5)
 ASK_AGAIN_AFTER_NO = dt.timedelta(hours=1)
 # Anybody may name keys at somebody else's host: so many a minute, however many there are (A13).
 FETCHES_PER_HOST = limits.Limit(60, 60)
+# Nobody must sign anything to name keys of hosts that they invent: so many a minute on behalf of one address.
+IN_VAIN = limits.Limit(60, 60)
 KEPT_DOCUMENTS = 100
 KEPT_KEYS = 2000
 LOADED_SECONDS = 60.0
@@ -60,7 +62,15 @@ FORGET_MISSING = Command("delete from missing_keys where retry_at < clock_now()"
 
 async def verify(runtime: Runtime, request: IncomingRequest) -> VerifiedRequest:
     """Who sent this; raises BadSignature. May fetch one unknown key (at most 5 s), and nothing else."""
-    return await (await runtime.use(Senders)).verifier.verify(request)
+    known = await runtime.use(Senders)
+    if request.asker and known.in_vain.is_spent(request.asker):
+        raise BadSignature("too_many_unknown_keys", 429)
+    try:
+        return await known.verifier.verify(request)
+    except BadSignature as bad:
+        if bad.reason == "key_unavailable":
+            known.in_vain.hit(request.asker)
+        raise
 
 
 async def forget_keys(conn: Conn, owner_uri: str) -> None:
@@ -78,6 +88,7 @@ class Senders:
         self._flights: dict[str, asyncio.Task[PublicKey | None]] = {}
         self._documents: OrderedDict[str, dict[str, object]] = OrderedDict()
         self._loaded: dict[str, tuple[PublicKey, float]] = {}
+        self.in_vain = limits.Remembered(IN_VAIN)
         self.verifier = Verifier(
             runtime.settings.base_url,
             self,

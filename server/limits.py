@@ -82,3 +82,25 @@ class Booked:
         if left:
             self._left[key] = left - 1
         return left > 0
+
+
+class Remembered:
+    """Counts in this process alone, for what must cost no statement; forgets everything when a window ends."""
+
+    MOST_KEYS = 10_000
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._window = 0
+        self._hits: dict[str, int] = {}
+
+    def is_spent(self, key: str) -> bool:
+        """Whether the limit was reached within this window."""
+        window = _window(clock.now().timestamp(), self._limit)
+        if window != self._window:
+            self._window, self._hits = window, {}
+        return self._hits.get(key, 0) >= self._limit.hits
+
+    def hit(self, key: str) -> None:
+        if key in self._hits or len(self._hits) < self.MOST_KEYS:
+            self._hits[key] = self._hits.get(key, 0) + 1

@@ -2,9 +2,7 @@
 
 import asyncio
 import gzip
-import ipaddress
 import time
-from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -12,7 +10,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import text
-from server.settings import Network, Settings
 
 MAX_BODY = 1 << 20
 BODY_SECONDS = 15.0
@@ -177,37 +174,3 @@ class Compress:
         headers = Headers(raw=start["headers"])
         kind = headers.get("content-type", "")
         return len(body) >= self.at_least and kind.startswith(self.TYPES) and "content-encoding" not in headers
-
-
-def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
-    """Who asks: the peer, or behind trusted proxies the rightmost address that is none of theirs.
-
-    What stands further left was written by the asker, and could be a new address at every try.
-    """
-    peer = scope.get("client")
-    address = peer[0] if peer else ""
-    forwarded = Headers(scope=scope).getlist("x-forwarded-for")
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
-    while hops and _within(address, trusted):
-        address = hops.pop()
-    return address
-
-
-def client_key(scope: Scope, settings: Settings) -> str:
-    """A key for limits: one IPv4 address, or one /64 of IPv6, which is what one household gets."""
-    address = client_address(scope, settings.trusted_proxies)
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address) + "/64"
-    return address
-
-
-def _within(address: str, networks: Sequence[Network]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from moderation.glance import Glance, at_home, beside
-from server import clock, limits, urls
+from server import askers, clock, limits, urls
 from server.community import actors
 from server.community.actors import Actor
 from server.community.sessions import Viewer
@@ -19,7 +19,7 @@ from server.db import Conn
 from server.messages import Message
 from server.runtime import Runtime
 from server.site import Site
-from web import demo, guards, present, render
+from web import demo, present, render
 from web.views.parts import Choice, Chrome, Flash, Page, PersonView, TimeView
 
 LANGUAGE_NAMES = {"en": "English", "de": "Deutsch"}
@@ -81,7 +81,7 @@ class Visit:
 
     @property
     def client(self) -> str:
-        return guards.client_key(self.request.scope, self.runtime.settings)
+        return askers.client_key(self.request.scope, self.runtime.settings)
 
     async def show(
         self, page: Page, status: int = 200, *, headers: Mapping[str, str] | None = None, flash: Flash | None = None

@@ -250,7 +250,25 @@ async def test_A13_a_thousand_bad_signatures_cause_two_requests_at_most(world: W
     async with world.assert_no_effect(asks=2):
         for _ in range(25):
             both = [forging.ask(world.app, headers, body) for headers in (forged, nobodys) for _ in range(20)]
-            assert {answer.status for answer in await asyncio.gather(*both)} == {401}
+            assert {answer.status for answer in await asyncio.gather(*both)} <= {401, 429}
+
+
+async def test_A13_C15_invented_keys_are_soon_looked_for_no_more(world: World) -> None:
+    """Nobody must sign anything to name keys, of as many hosts as they can spell: so many a minute from one address."""
+    street = world.street
+    body = json.dumps(addressed(street, street.mastodon, street.max, "<p>Hello.</p>")).encode()
+    before = await world.watch.tables()
+    # Sixty, or twice that where a minute ends in between.
+    async with world.assert_no_effect(asks=120):
+        answers = []
+        for number in range(500):
+            key_id = f"http://h{number}.invented.test/key"
+            answers.append((await forging.ask(world.app, cavage(body, key_id, key=OTHER_RSA), body)).status)
+    assert set(answers) == {401, 429}
+    after = await world.watch.tables()
+    assert sum(after[name][0] - before[name][0] for name in ("missing_keys", "rate_limits")) <= 2 * 120
+    # From elsewhere all goes on as before.
+    assert (await street.moot.deliver(json.loads(body))).status == 202
 
 
 async def test_A13_an_actor_that_we_cannot_take_is_asked_for_once(world: World) -> None:
@@ -264,7 +282,7 @@ async def test_A13_an_actor_that_we_cannot_take_is_asked_for_once(world: World) 
         far = f"{world.bystander.base}/heavy"
         world.evil.answers["/u/mallory"] = lambda: web.Response(status=302, headers={"location": far})
         for _ in range(100):
-            assert (await forging.ask(world.app, honest, body)).status == 401
+            assert (await forging.ask(world.app, honest, body)).status in (401, 429)
     assert world.bystander.fetched == []
 
 

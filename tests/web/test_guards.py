@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
+from server import askers
 from server.runtime import Runtime
 from tests.browser_like import Browser
 from tests.conftest import BASE_URL, settings_for
@@ -208,4 +209,4 @@ async def test_the_askers_address_is_what_our_own_proxies_saw(
     settings = settings_for(dsn, folder, TRUSTED_PROXIES="10.0.0.0/8")
     assert settings.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"),)
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
-    assert guards.client_key({"type": "http", "client": (peer, 1), "headers": headers}, settings) == expected
+    assert askers.client_key({"type": "http", "client": (peer, 1), "headers": headers}, settings) == expected
