@@ -240,7 +240,7 @@ def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
     title = post.title or ""
     part: Document = {"type": "Article", "commentsEnabled": not post.locked, "stickied": post.pinned}
     if summary_is_warning:
-        # Misskey's family drops `name`, and GoToSocial makes the warning of it where there is no `summary`.
+        # Misskey's family drops `name`; GoToSocial and Takahe make the warning of it where there is no `summary`.
         part["content"] = _titled(title, post)
         if post.language:
             part["contentMap"] = {post.language: part["content"]}

@@ -33,9 +33,10 @@ MICROBLOGS = frozenset({
     "iceshrimp.net", "cherrypick", "akkoma", "pleroma", "gotosocial", "pixelfed", "takahe", "mitra", "snac", "hollo",
     "ghost", "wafrn", "gnusocial",
 })  # fmt: skip
-# Misskey, its forks and GoToSocial hide a text that has a `summary` behind a warning.
+# These hide a text that has a `summary` behind a warning, as their code says: all but Mastodon's own family.
 WARNERS = frozenset({
     "misskey", "sharkey", "firefish", "calckey", "foundkey", "iceshrimp", "iceshrimp.net", "cherrypick", "gotosocial",
+    "akkoma", "pleroma", "takahe", "hollo", "wafrn", "snac",
 })  # fmt: skip
 # A Question is refused (Lemmy), passed over (Discourse), or shown without its options (NodeBB) or its title (Mbin).
 WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin", "nodebb"})
