@@ -54,7 +54,8 @@ def build(deed: Deed) -> Document:
     if deed.verb in ("ban", "unban"):
         document |= {"target": deed.group_uri, "removeData": deed.removes_posts}
         if deed.until is not None and deed.until < FOR_GOOD:
-            document["endTime"] = instant(deed.until)
+            # Mbin reads `expires` alone, as Lemmy once called it.
+            document["endTime"] = document["expires"] = instant(deed.until)
     return document
 
 
@@ -170,7 +171,7 @@ async def _ban_ours(conn: Conn, group: Group, person: Actor, until: dt.datetime,
 
 def _end(deed: Document) -> dt.datetime:
     """When a ban ends; one without an end that can be read has none."""
-    said = deed.get("endTime")
+    said = deed.get("endTime") or deed.get("expires")
     try:
         moment = dt.datetime.fromisoformat(said) if isinstance(said, str) else FOR_GOOD
     except ValueError:
