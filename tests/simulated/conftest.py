@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from moderation import decisions
-from server.community import polls, posts, revisions, votes
+from moderation import decisions, deeds
+from moderation.deeds import Ban
+from server.community import actors, polls, posts, revisions, votes
 from server.community.polls import NewPoll
 from server.community.posts import Post
 from server.runtime import Runtime
@@ -26,7 +27,7 @@ class Crowd:
         self.street = street
         self.readers = readers
 
-    async def open(self) -> None:
+    async def begin(self) -> None:
         for reader in self.readers:
             reader.moot, reader.others = self.street.moot, self.readers
         await self.street.open()
@@ -86,6 +87,38 @@ class Crowd:
             await decisions.restore(conn, self.street.mia, post.id, "We were too strict.")
         await self.street.settle()
 
+    async def ban(self, uri: str, *, days: int | None, remove: bool = False) -> None:
+        group = await self.street.group(self.street.mia_id)
+        form = Ban(days, self.street.rule_id, "Three times.", remove)
+        async with self.street.runtime.db.transaction() as conn:
+            person = await actors.by_uri(conn, uri)
+            assert person is not None
+            await deeds.ban(conn, self.street.mia, group, person, form)
+        await self.street.settle()
+
+    async def lift_ban(self, uri: str) -> None:
+        group = await self.street.group(self.street.mia_id)
+        async with self.street.runtime.db.transaction() as conn:
+            person = await actors.by_uri(conn, uri)
+            assert person is not None
+            await deeds.lift_ban(conn, self.street.mia, group, person)
+        await self.street.settle()
+
+    async def close(self, post: Post) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await deeds.close_thread(conn, self.street.mia, post.id, self.street.rule_id, "All is said.")
+        await self.street.settle()
+
+    async def open(self, post: Post) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await deeds.open_thread(conn, self.street.mia, post.id)
+        await self.street.settle()
+
+    async def pin(self, post: Post, *, pinned: bool) -> None:
+        async with self.street.runtime.db.transaction() as conn:
+            await deeds.pin_thread(conn, self.street.mia, post.id, pinned=pinned)
+        await self.street.settle()
+
     async def thank(self, post: Post) -> None:
         mia = await self.street.actor(self.street.mia_id)
         async with self.street.runtime.db.transaction() as conn:
@@ -109,5 +142,5 @@ async def crowd(runtime: Runtime) -> AsyncIterator[Crowd]:
             await reader.start()
             stack.push_async_callback(reader.stop)
         made = Crowd(Street(runtime, lemmy, mastodon), readers)
-        await made.open()
+        await made.begin()
         yield made

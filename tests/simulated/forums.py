@@ -32,10 +32,14 @@ class Forum(Reader):
     thread_types = frozenset({"Article", "Page", "Note", "Question"})
     shows_reasons = True
     shows_polls = False
+    # What a thread's document says of itself: whether it is closed, and whether it stands first.
+    reads_standing = False
+    ban_ends: tuple[str, ...] = ("endTime",)
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self.entries: dict[str, Entry] = {}
+        self.banned: dict[str, str] = {}
 
     async def take(self, activity: Document) -> None:
         if activity["type"] == "Accept":
@@ -80,7 +84,29 @@ class Forum(Reader):
             case "Like":
                 self.known(uri_of(activity["object"])).thanks.add(activity["actor"])
             case _:
+                await self.moderate(activity)
+
+    async def moderate(self, activity: Document) -> None:
+        """Block, Lock, Add and Remove by one of the group's moderators."""
+        if not await self.moderates(activity["actor"]):
+            raise Refused("not a moderator")
+        uri = uri_of(activity["object"])
+        match activity["type"]:
+            case "Lock":
+                self.known(uri).locked = True
+            case "Add" | "Remove" if activity["target"].endswith("/featured"):
+                self.known(uri).pinned = activity["type"] == "Add"
+            case "Block":
+                self.ban(uri, activity)
+            case _:
                 raise Refused("of no use here")
+
+    def ban(self, person: str, activity: Document) -> None:
+        ends = [str(activity[name]) for name in self.ban_ends if activity.get(name)]
+        self.banned[person] = "for a time" if ends else "for good"
+        for entry in self.entries.values():
+            if activity.get("removeData") and entry.author == person:
+                entry.state, entry.reason = "removed", str(activity.get("summary") or "")
 
     def known(self, uri: str) -> Entry:
         if uri not in self.entries:
@@ -102,12 +128,12 @@ class Forum(Reader):
             "" if parent else self.title_of(document),
             self.text_of(document),
             link_of(document),
-            locked=document.get("commentsEnabled") is False,
-            pinned=document.get("stickied") is True,
             poll=poll_in(document) if self.shows_polls else [],
         )
         if (known := self.entries.get(document["id"])) is not None:
-            entry.thanks = known.thanks
+            entry.thanks, entry.locked, entry.pinned = known.thanks, known.locked, known.pinned
+        if self.reads_standing:
+            entry.locked, entry.pinned = document.get("commentsEnabled") is False, document.get("stickied") is True
         self.entries[document["id"]] = entry
 
     def title_of(self, document: Document) -> str:
@@ -127,13 +153,21 @@ class Forum(Reader):
 
     async def undo(self, activity: Document) -> None:
         undone = activity["object"]
-        entry = self.known(uri_of(undone["object"]))
+        uri = uri_of(undone["object"])
         if undone["type"] == "Like":
-            entry.thanks.discard(activity["actor"])
-        elif undone["type"] == "Delete" and await self.moderates(activity["actor"]):
-            entry.state = "shown"
-        else:
+            self.known(uri).thanks.discard(activity["actor"])
+            return
+        if not await self.moderates(activity["actor"]):
             raise Refused("not theirs to undo")
+        match undone["type"]:
+            case "Delete":
+                self.known(uri).state = "shown"
+            case "Lock":
+                self.known(uri).locked = False
+            case "Block":
+                self.banned.pop(uri, None)
+            case _:
+                raise Refused("of no use here")
 
     async def moderates(self, actor: str) -> bool:
         """Moderators are who stands in the group's `attributedTo`."""
@@ -151,7 +185,9 @@ class Forum(Reader):
         where = "below" if entry.parent else "thread"
         if entry.state != "shown":
             return Shown(entry.state, entry.reason if self.shows_reasons else "")
-        marks = [name for name, holds in (("locked", entry.locked), ("pinned", entry.pinned)) if holds]
+        marks = [name for name, holds in (("closed", entry.locked), ("pinned", entry.pinned)) if holds]
+        if entry.author in self.banned:
+            marks.append(f"author banned {self.banned[entry.author]}")
         marks += entry.poll
         if entry.thanks:
             marks.append(f"{len(entry.thanks)} thanks")
@@ -195,6 +231,8 @@ class Lemmy(Forum):
 class PieFed(Forum):
     software = "piefed"
     shows_polls = True
+    reads_standing = True
+    ban_ends = ("expires", "endTime")
 
     def check_wire(self, request: web.Request, activity: Document) -> None:
         """The parameters in one spelling alone, and the digest's name in capitals."""
@@ -210,6 +248,7 @@ class PieFed(Forum):
 
 class Mbin(Forum):
     software = "mbin"
+    ban_ends = ("expires",)
 
     def check_wire(self, request: web.Request, activity: Document) -> None:
         """Key, activity and actor are of one host."""
@@ -233,6 +272,9 @@ class NodeBB(Forum):
         if document is None:
             raise Refused("cannot be fetched")
         await super().create(activity | {"object": document})
+
+    async def moderate(self, activity: Document) -> None:
+        raise Refused("of no use here")
 
     async def moderates(self, actor: str) -> bool:
         """Whoever is of the post's or the announcing group's own host may delete."""

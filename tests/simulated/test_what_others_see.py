@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.community.posts import Post
-from tests.simulated.conftest import Crowd
+from tests.simulated.conftest import ANA, Crowd
 from tests.simulated.reader import Shown
 
 PAGE = (Path(__file__).resolve().parents[2] / "FEDERATION.md").read_text()
@@ -107,6 +107,56 @@ async def _thank(crowd: Crowd) -> Post:
     return thread
 
 
+@event("a moderator closes a thread")
+async def _close(crowd: Crowd) -> Post:
+    thread = await crowd.write(TITLE, TEXT)
+    await crowd.close(thread)
+    return thread
+
+
+@event("a moderator opens a closed thread")
+async def _open(crowd: Crowd) -> Post:
+    thread = await _close(crowd)
+    await crowd.open(thread)
+    return thread
+
+
+@event("a moderator pins a thread")
+async def _pin(crowd: Crowd) -> Post:
+    thread = await crowd.write(TITLE, TEXT)
+    await crowd.pin(thread, pinned=True)
+    return thread
+
+
+@event("a pinned thread, edited and no longer pinned")
+async def _unpin(crowd: Crowd) -> Post:
+    thread = await _pin(crowd)
+    await crowd.edit(thread, NEW_TITLE, NEW_TEXT)
+    await crowd.pin(thread, pinned=False)
+    return thread
+
+
+@event("a moderator bans the author for a week")
+async def _ban(crowd: Crowd) -> Post:
+    thread = await crowd.write(TITLE, TEXT)
+    await crowd.ban(ANA, days=7)
+    return thread
+
+
+@event("a moderator bans the author for good, with all posts")
+async def _ban_with_posts(crowd: Crowd) -> Post:
+    thread = await crowd.write(TITLE, TEXT)
+    await crowd.ban(ANA, days=None, remove=True)
+    return thread
+
+
+@event("a moderator lifts a ban")
+async def _lift(crowd: Crowd) -> Post:
+    thread = await _ban(crowd)
+    await crowd.lift_ban(ANA)
+    return thread
+
+
 @event("a reply")
 async def _reply(crowd: Crowd) -> Post:
     thread = await crowd.write(TITLE, "Where?")
@@ -164,7 +214,7 @@ def cell(shown: Shown | None, post: Post) -> str:
     if shown is None:
         return "–"
     if shown.where in ("deleted", "removed"):
-        return f"{shown.where}, reason" if REASON in shown.visible else shown.where
+        return f"{shown.where}, reason" if "Rule 1, No advertising." in shown.visible else shown.where
     marks = {"title": TITLE, "new title": NEW_TITLE, "link": LINK, "address": f"http://moot.test/t/{post.id}"}
     seen = [name for name, mark in marks.items() if mark in shown.visible]
     for name, begin, end in (("", "The council asks", "Yours, Ana"), ("new ", "On second", "Sincerely, Ana")):
