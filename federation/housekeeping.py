@@ -3,6 +3,7 @@
 import asyncio
 
 from federation import delivery, keys, lanes, senders
+from moderation import defederation
 from server import jobs
 from server.db import Command, Conn, Query, Row
 from server.runtime import Runtime
@@ -50,6 +51,9 @@ async def tidy(runtime: Runtime) -> None:
             await forget.run(conn)
     async with runtime.db.transaction() as conn:
         await _refresh_software(conn)
+    async with runtime.db.transaction() as conn:
+        # Somebody may have joined in the very moment in which their server was blocked.
+        await defederation.settle(conn)
     runtime.waker.wake()
 
 

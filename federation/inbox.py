@@ -16,6 +16,7 @@ from federation.egress import FetchFailed
 from federation.incoming import BadSignature, IncomingRequest
 from federation.parse import Activity, Unacceptable
 from federation.received import Ignored, Received
+from moderation.instances import PolicySnapshot
 from server import limits
 from server.community import actors
 from server.community.actors import Actor
@@ -177,6 +178,7 @@ async def _count(runtime: Runtime, sender: Actor) -> None:
 
 
 async def _effect(runtime: Runtime, sender: Actor, activity: Activity, raw: bytes) -> str:
+    policies = await (await runtime.use(PolicySnapshot)).current()
     try:
         async with runtime.db.transaction() as conn:
             seen = await SEE.one(conn, activity.id, activity.actor, "done", activity.object_uri)
@@ -189,7 +191,7 @@ async def _effect(runtime: Runtime, sender: Actor, activity: Activity, raw: byte
             if receiver is None:
                 raise Ignored("type_not_handled")
             urls = Urls(runtime.settings.base_url)
-            await receiver(conn, Received(sender, activity, raw, urls, buried=seen.buried))
+            await receiver(conn, Received(sender, activity, raw, urls, buried=seen.buried, policies=policies))
     except Ignored as why:
         # What it had begun is undone; its record is what remains.
         async with runtime.db.transaction() as conn:

@@ -3,6 +3,7 @@
 import msgspec
 
 from federation.parse import Activity
+from moderation.instances import Policies
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.errors import MootError
@@ -20,7 +21,7 @@ class Ignored(MootError):
 class Received(msgspec.Struct, frozen=True):
     """`raw` are the bytes as they came. `via` is the remote group that announced the activity, if one did.
 
-    `buried`: the sender deleted the object before it came.
+    `buried`: the sender deleted the object before it came. `policies` are those in force; None: they are asked for.
     """
 
     sender: Actor
@@ -29,3 +30,4 @@ class Received(msgspec.Struct, frozen=True):
     urls: Urls
     via: Group | None = None
     buried: bool = False
+    policies: Policies | None = None

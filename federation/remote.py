@@ -124,6 +124,7 @@ async def look_up(runtime: Runtime, typed: str) -> Actor:
             {"address": "Please give an address like !street@lemmy.example or https://lemmy.example/c/street."}
         )
     try:
+        await _check_not_blocked(runtime, handle["host"] if handle else authority(typed) or "")
         uri = await _webfinger(runtime, handle["name"], handle["host"]) if handle else typed
         return await fetch_actor(runtime, uri, FetchBudget())
     except (FetchFailed, Unacceptable) as error:
@@ -131,6 +132,12 @@ async def look_up(runtime: Runtime, typed: str) -> Actor:
         raise Invalid(
             {"address": "Nothing could be found there. Is the address right, and is that server up?"}
         ) from error
+
+
+async def _check_not_blocked(runtime: Runtime, host: str) -> None:
+    async with runtime.db.read() as conn:
+        if await instances.is_blocked(conn, host):
+            raise Invalid({"address": "Nothing is taken from that server here."})
 
 
 async def _webfinger(runtime: Runtime, name: str, host: str) -> str:

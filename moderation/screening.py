@@ -227,7 +227,7 @@ async def _without_rule(conn: Conn, runtime: Runtime, post: Post, subject: Subje
         return []
     found = []
     policies = await runtime.use(instances.PolicySnapshot)
-    if await policies.policy_of(subject.author_host) != instances.OPEN:
+    if (await policies.current()).within(post.group_id, subject.author_host) != instances.OPEN:
         found.append(NewFinding(cases.LIMITED_INSTANCE, "hold"))
     if subject.hold_first_remote and not post.was_published and not await _published_here(conn, post):
         found.append(NewFinding(cases.FIRST_REMOTE, "hold"))

@@ -172,6 +172,7 @@ NOTE_KINDS = {
     "not_let_in": "join_refused", "made_moderator": "made_moderator", "case_opened": "case",
     "removed_elsewhere": "removed_elsewhere", "put_out": "put_out", "banned": "banned", "unbanned": "unbanned",
     "banned_elsewhere": "banned_elsewhere", "closed": "closed",
+    "membership_rests": "rests", "membership_resumes": "resumes", "policy_list_changed": "list_changed",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
     "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",
     "poll_closed": "poll_closed",
@@ -218,6 +219,8 @@ def _note_url(note: Notification) -> str:
         return f"/bans/{deed_id}"
     if note.kind == "asked_to_join" and note.group_name is not None:
         return f"{urls.group_page(note.group_name)}/members"
+    if note.kind == "policy_list_changed":
+        return "/admin/instances/lists"
     if note.kind == "application":
         return "/admin/accounts"
     if note.kind == "case_opened":

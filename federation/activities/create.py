@@ -7,6 +7,8 @@ from federation.outbox import Outgoing
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
 from federation.spellings import Spelling
+from moderation import instances
+from moderation.instances import Policies
 from server import jobs, text
 from server.community import access, actors, groups, posts
 from server.community.actors import Actor
@@ -41,7 +43,7 @@ async def receive(conn: Conn, got: Received) -> None:
         raise Ignored("deleted_before")
     if not post.public and await private.tell(conn, got, post.named):
         return
-    await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via)
+    await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via, policies=got.policies)
 
 
 async def store_fetched(conn: Conn, urls: Urls, author: Actor, post: RemotePost, via: Group | None) -> None:
@@ -52,7 +54,14 @@ async def store_fetched(conn: Conn, urls: Urls, author: Actor, post: RemotePost,
 
 
 async def store(
-    conn: Conn, urls: Urls, author: Actor, post: RemotePost, *, raw: bytes | None, via: Group | None
+    conn: Conn,
+    urls: Urls,
+    author: Actor,
+    post: RemotePost,
+    *,
+    raw: bytes | None,
+    via: Group | None,
+    policies: Policies | None = None,
 ) -> Post | None:
     """Let a remote post in by the common door. Its author is proven, by signature or by its own server."""
     if urls.is_local(post.uri):
@@ -65,6 +74,7 @@ async def store(
         raise Ignored("not_public")
     parent = await posts.by_uri(conn, post.in_reply_to) if post.in_reply_to else None
     group = await _group(conn, author, post, parent, via)
+    await instances.check_welcome_in(conn, group.id, author.host, policies)
     access.check_may_post(group, parent)
     if parent is not None and parent.root_id is not None:
         root = parent if parent.id == parent.root_id else await posts.by_id(conn, parent.root_id)

@@ -3,7 +3,7 @@
 from federation import moderators, outbox
 from federation.documents import Document
 from federation.received import Ignored, Received
-from moderation import reports, rules
+from moderation import instances, reports, rules
 from moderation.reports import Report
 from server.community import access, actors, groups, posts
 from server.community.actors import Actor
@@ -26,6 +26,7 @@ async def receive(conn: Conn, got: Received) -> None:
         # A report is no way to read or point at what its sender cannot see (H8).
         if group is None or not group.local or not access.may_see(STRANGER, post, group):
             continue
+        await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
         # One activity may report several posts, a report is about one.
         own_uri = f"{got.activity.id[: MAX_URI - 4]}#{filed}" if filed else got.activity.id
         comment = _comment(got.activity.document)

@@ -4,6 +4,7 @@ from federation import outbox, software
 from federation.documents import Document
 from federation.parse import Unacceptable
 from federation.received import Ignored, Received
+from moderation import instances
 from server.community import actors, groups, memberships
 from server.community.actors import Actor
 from server.community.memberships import Membership
@@ -19,6 +20,7 @@ async def receive(conn: Conn, got: Received) -> None:
         group = await groups.BY_ID.one(conn, target.id, got.sender.id)
         if group is None:
             raise Unacceptable("unknown_target")
+        await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
         await memberships.join(conn, got.sender, group, got.activity.id)
     elif target.kind == "person":
         await memberships.follow_person(conn, got.sender, target, got.activity.id)

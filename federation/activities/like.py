@@ -4,6 +4,7 @@ from federation import documents, outbox
 from federation.documents import PUBLIC, Document
 from federation.parse import Unacceptable
 from federation.received import Ignored, Received
+from moderation import instances
 from server.community import access, actors, groups, posts, votes
 from server.community.posts import Post
 from server.db import Conn
@@ -35,6 +36,7 @@ async def voted_post(conn: Conn, got: Received) -> Post:
     group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
     if group is None:
         raise Ignored("not_published")
+    await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
     access.check_may_vote(post, group)
     return post
 

@@ -6,6 +6,8 @@ from federation.documents import PUBLIC, Document, PostRow
 from federation.keys import public_keys
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
+from moderation import instances
+from moderation.instances import Policies
 from server import jobs, text
 from server.community import access, groups, polls, posts, revisions
 from server.community.actors import Actor
@@ -26,10 +28,12 @@ async def receive(conn: Conn, got: Received) -> None:
     post = parse.parse_post(inner)
     if post.author != got.sender.uri:
         raise Unacceptable("author_is_not_actor")
-    await store_edit(conn, got.sender, post, got.raw)
+    await store_edit(conn, got.sender, post, got.raw, got.policies)
 
 
-async def store_edit(conn: Conn, author: Actor, edited: RemotePost, raw: bytes | None) -> None:
+async def store_edit(
+    conn: Conn, author: Actor, edited: RemotePost, raw: bytes | None, policies: Policies | None = None
+) -> None:
     """Let a new text of a known post in by the common door; readers see it once it passed."""
     known = await posts.by_uri(conn, edited.uri)
     if known is None:
@@ -40,6 +44,7 @@ async def store_edit(conn: Conn, author: Actor, edited: RemotePost, raw: bytes |
         raise Unacceptable("not_yours")
     if (group := await groups.BY_ID.one(conn, known.group_id, author.id)) is not None:
         access.check_not_banned(group)
+    await instances.check_welcome_in(conn, known.group_id, author.host, policies)
     post = await posts.by_id(conn, known.id, lock=True)
     if post.state in ("deleted", "removed"):
         raise Ignored("post_is_gone")

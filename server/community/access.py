@@ -109,6 +109,8 @@ def why_banned(until: dt.datetime) -> Message:
 def check_may_post(group: Group, parent: Post | None) -> None:
     """Whether somebody may write here: `group` is the group as the author sees it. The same for every door."""
     check_not_banned(group)
+    if group.membership == "suspended":
+        raise Refused("suspended", "Nothing can be sent to that server at the moment.")
     if group.posting == "members" and not group.joined:
         raise Refused("members_only", "Only members write in this group. You can join it.")
     if group.posting == "moderators" and parent is None and not (group.joined and group.role == "moderator"):

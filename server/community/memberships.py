@@ -1,6 +1,8 @@
 """Who belongs to which group, and who follows whom. Owns the table `memberships`."""
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Collection
 
 from server import jobs
 from server.community import access, groups, notifications
@@ -25,6 +27,23 @@ class Membership(Row, frozen=True):
     role: str
     follow_uri: str | None
     banned_until: dt.datetime | None
+
+
+class Tie(Row, frozen=True):
+    """What binds somebody here and a server: `host` is that server's, `group_id` the group of ours, if it is one."""
+
+    host: str
+    group_id: int | None
+
+
+class Changed(Row, frozen=True):
+    """A membership whose state has changed; `state` is what it is or, while suspended, will be again."""
+
+    person_id: int
+    target_id: int
+    state: str
+    target_is_group: bool
+    person_is_local: bool
 
 
 class Member(Row, frozen=True):
@@ -127,6 +146,43 @@ MODERATES_ALONE = Command(
            and not exists (select 1 from memberships o where o.target_id = m.target_id and o.role = 'moderator'
                               and o.state = 'joined' and o.person_id <> m.person_id))"""
 )
+# With which servers anybody here has to do, group by group.
+TIES = Query(
+    Tie,
+    """select distinct coalesce(p.host, t.host) as host,
+              case when t.kind = 'group' and t.host is null then t.id end as group_id
+         from memberships m join actors p on p.id = m.person_id join actors t on t.id = m.target_id
+        where m.state = any($1::text[]) and (p.host is not null or t.host is not null)""",
+)
+# In the order of `join`: first the groups, then what belongs to them.
+LOCK_TIED = Command(
+    """select count(*) from (
+            select g.actor_id from groups g
+             where g.actor_id in (select m.target_id from memberships m join actors p on p.id = m.person_id
+                                    join actors t on t.id = m.target_id
+                                   where coalesce(p.host, t.host) = any($1::text[]))
+             order by g.actor_id for no key update) locked"""
+)
+_TIED = """
+         from actors p, actors t, unnest($1::text[], $2::int8[]) as tie (host, group_id)
+        where p.id = m.person_id and t.id = m.target_id and tie.host = coalesce(p.host, t.host)
+          and tie.group_id is not distinct from case when t.kind = 'group' and t.host is null then t.id end """
+SUSPEND = Query(
+    Changed,
+    "update memberships m set state = 'suspended', resumes_as = m.state"
+    + _TIED
+    + """and m.state in ('asked', 'joined')
+        returning m.person_id, m.target_id, m.resumes_as as state, t.kind = 'group' as target_is_group,
+                  p.host is null as person_is_local""",
+)
+RESUME = Query(
+    Changed,
+    "update memberships m set state = coalesce(m.resumes_as, 'asked'), resumes_as = null"
+    + _TIED
+    + """and m.state = 'suspended'
+        returning m.person_id, m.target_id, m.state, t.kind = 'group' as target_is_group,
+                  p.host is null as person_is_local""",
+)
 
 
 async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None = None) -> str:
@@ -134,6 +190,8 @@ async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None =
     access.check_not_banned(group)
     await LOCK.run(conn, group.id)
     known = await ONE.one(conn, person.id, group.id)
+    if known is not None and known.state == "suspended":
+        raise Refused("suspended", "Nothing can be sent to that server at the moment.")
     joined = known is not None and known.state == "joined"
     if joined and person.local:
         return "joined"
@@ -256,6 +314,32 @@ async def end_all(conn: Conn, person_id: int) -> None:
 async def moderates_alone(conn: Conn, person_id: int) -> bool:
     """Whether a group of ours would be left without a moderator."""
     return bool(await MODERATES_ALONE.value(conn, person_id))
+
+
+async def ties(conn: Conn, *states: str) -> list[Tie]:
+    """Each server with which somebody here has to do, once for each group of ours that its people are in."""
+    return await TIES.all(conn, states)
+
+
+async def suspend(conn: Conn, which: Collection[Tie]) -> list[Changed]:
+    """Let memberships rest that bind us and these servers, both ways; returns those that did not yet."""
+    return await _settle(conn, SUSPEND, which, -1)
+
+
+async def resume(conn: Conn, which: Collection[Tie]) -> list[Changed]:
+    """Let them be again what they were."""
+    return await _settle(conn, RESUME, which, 1)
+
+
+async def _settle(conn: Conn, how: Query[Changed], which: Collection[Tie], count: int) -> list[Changed]:
+    if not which:
+        return []
+    await LOCK_TIED.value(conn, sorted({tie.host for tie in which}))
+    changed = await how.all(conn, [tie.host for tie in which], [tie.group_id for tie in which])
+    members = Counter(one.target_id for one in changed if one.state == "joined" and one.target_is_group)
+    for group_id in sorted(members):
+        await COUNT_MEMBER.run(conn, group_id, count * members[group_id])
+    return changed
 
 
 async def set_role(conn: Conn, group: Group, person_id: int, role: str) -> None:

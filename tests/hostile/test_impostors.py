@@ -10,6 +10,8 @@ OURS = (
     "http://moot.test/ap/posts/1", "http://MOOT.test/ap/posts/1", "http://moot.test:80/ap/posts/1",
     "http://moot.test./ap/posts/1", "http://moot%2etest/ap/posts/1", "http://ana@moot.test/ap/posts/1",
     "http://\uff4doot.test/ap/posts/1", "http://moot\u3002test/ap/posts/1", "https://moot.test/ap/posts/1",
+    "HTTP://Moot.Test/ap/posts/1", "http://moot.test:00080/ap/posts/1", "http://mo\u00adot.test/ap/posts/1",
+    "http://moot.\uff54\uff45\uff53\uff54/ap/posts/1", "http://moot\uff0etest./ap/posts/1", "http://moot.test\t/ap/posts/1",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import re
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from moderation import instances
 from server import limits, text
 from server.community import access, memberships, timelines
 from server.community.groups import Group
@@ -115,6 +116,8 @@ async def join(visit: Visit) -> Response:
     name, host = handle_of(visit)
     async with visit.change() as conn:
         group = await access.access_group(conn, visit.viewer, name, host)
+        if group.host is not None and await instances.is_blocked(conn, group.host):
+            raise Refused("blocked_instance", "Nothing can be sent to that server at the moment.")
         await memberships.join(conn, await visit.me(conn), group)
     return visit.go(f"/g/{group.handle}")
 

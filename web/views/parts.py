@@ -13,7 +13,7 @@ NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
     "parent_refused", "made_moderator", "removed_elsewhere", "put_out", "banned", "unbanned", "banned_elsewhere",
-    "closed", "private_message", "moved_along", "moved_away", "poll_closed",
+    "closed", "private_message", "moved_along", "moved_away", "poll_closed", "rests", "resumes", "list_changed",
     "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
@@ -61,7 +61,7 @@ class GroupView(Struct, frozen=True):
     member_count: int = 0
     thread_count: int = 0
     join_mode: JoinMode = "open"
-    membership: Literal["none", "asked", "joined", "refused", "banned"] = "none"
+    membership: Literal["none", "asked", "joined", "refused", "banned", "suspended"] = "none"
     moderator: bool = False
     active: TimeView | None = None
 

@@ -1,0 +1,157 @@
+"""B23, B25: a blocked server comes in by no spelling and by no path, neither here nor into a group that blocks it."""
+
+import pytest
+
+from moderation import defederation, instances
+from server.community import actors, memberships
+from tests.federation.peer import PUBLIC, Document
+from tests.federation.street import GROUP, Street, addressed
+from tests.hostile.conftest import Liar
+
+SPELLINGS = (
+    "evil.example", "EVIL.example", "evil.example.", "evil.example:443", "https://evil.example/",
+    "HTTPS://Evil.Example:443", "www.evil.example", "a.b.evil.example", "evil\u3002example", "\uff45vil.example", "evil.example:8443",
+    " evil.example/u/me ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "blocked", ["evil.example", "EVIL.Example.", "https://evil.example:443/about", "\uff45vil\u3002example"]
+)
+async def test_no_spelling_evades_a_block(street: Street, blocked: str) -> None:
+    """B23: however the admin, and however the server itself, spells its name."""
+    async with street.runtime.db.transaction() as conn:
+        await instances.set_policy(conn, street.urls, blocked, "blocked", "", None)
+    snapshot = await street.runtime.use(instances.PolicySnapshot)
+    for spelling in SPELLINGS:
+        async with street.runtime.db.read() as conn:
+            assert await instances.is_blocked(conn, spelling), spelling
+        assert await snapshot.is_blocked(spelling), spelling
+    for other in ("notevil.example", "evil.example.org", "example"):
+        assert not await snapshot.is_blocked(other), other
+    # What carries a user is no name of a server at all.
+    assert await snapshot.is_blocked("good@evil.example")
+
+
+async def test_an_idn_is_one_server_in_each_alphabet(street: Street) -> None:
+    """B23."""
+    async with street.runtime.db.transaction() as conn:
+        await instances.set_policy(conn, street.urls, "xn--bcher-kva.example", "blocked", "", None)
+        for spelling in ("bücher.example", "BÜCHER.example", "www.bücher.example.", "xn--bcher-KVA.example:443"):
+            assert await instances.is_blocked(conn, spelling), spelling
+
+
+async def block(street: Street, host: str, where: str) -> None:
+    async with street.runtime.db.transaction() as conn:
+        if where == "by not being listed":
+            await instances.set_policy(conn, street.urls, street.mastodon.host, "open", "", None)
+            await instances.set_policy(conn, street.urls, instances.OTHERS, "blocked", "", None)
+        else:
+            group_id = street.group_id if where == "in the group" else None
+            await instances.set_policy(conn, street.urls, host, "blocked", "", None, group_id)
+        await defederation.settle(conn)
+
+
+async def effects(street: Street) -> tuple[int, ...]:
+    async with street.runtime.db.read() as conn:
+        return tuple(
+            [
+                await conn.fetchval(f"select count(*) from {table}")
+                for table in ("posts", "revisions", "votes", "reports", "notifications")
+            ]
+        )
+
+
+def deeds(street: Street, thread: str, theirs: str) -> dict[str, Document]:
+    """Everything that Lena's server could try, and each of them has an effect while it is open."""
+    lemmy, lena = street.lemmy, street.lena
+    reply = addressed(street, lemmy, lena, "<p>Me too.</p>", inReplyTo=thread)
+    edited = lemmy.documents[theirs.removeprefix(lemmy.base)] | {"content": "<p>Edited.</p>"}
+    return {
+        "a thread": addressed(street, lemmy, lena, "<p>Hello.</p>", type="Page", name="Hello"),
+        "a reply": reply,
+        "an edit": lemmy.activity("Update", lena, edited, to=[PUBLIC], cc=[GROUP]),
+        "a vote": lemmy.activity("Like", lena, thread),
+        "a report": lemmy.activity("Flag", lena, thread),
+        "a membership": lemmy.activity("Follow", lemmy.actor("newcomer"), GROUP),
+    }
+
+
+@pytest.mark.parametrize("where", ["here", "in the group", "by not being listed"])
+@pytest.mark.parametrize("deed", ["a thread", "a reply", "an edit", "a vote", "a report", "a membership"])
+async def test_no_path_leads_past_a_block(street: Street, deed: str, where: str) -> None:
+    """B25: six paths, each refused with nothing changed."""
+    thread = await street.write("The crossing", "Where?")
+    create = addressed(street, street.lemmy, street.lena, "<p>The crossing is dark.</p>")
+    assert (await street.moot.deliver(create)).status == 202
+    await street.settle()
+    await block(street, street.lemmy.host, where)
+    before, members = await effects(street), (await street.group()).member_count
+    street.clear()
+    answer = await street.moot.deliver(deeds(street, thread.uri, create["object"]["id"])[deed])
+    await street.settle()
+    assert answer.status in (401, 403)
+    assert await effects(street) == before
+    assert (await street.group()).member_count == members
+    assert (await street.post(create["object"]["id"])).html == "<p>The crossing is dark.</p>"
+    assert street.lemmy.inbox == []
+
+
+@pytest.mark.parametrize("deed", ["a thread", "a reply", "an edit", "a vote", "a report", "a membership"])
+async def test_each_of_these_works_where_nothing_is_blocked(street: Street, deed: str) -> None:
+    """So that the refusals above are the block's."""
+    thread = await street.write("The crossing", "Where?")
+    create = addressed(street, street.lemmy, street.lena, "<p>The crossing is dark.</p>")
+    assert (await street.moot.deliver(create)).status == 202
+    await street.settle()
+    before, members = await effects(street), (await street.group()).member_count
+    answer = await street.moot.deliver(deeds(street, thread.uri, create["object"]["id"])[deed])
+    await street.settle()
+    assert answer.status == 202
+    assert (await effects(street), (await street.group()).member_count) != (before, members)
+
+
+@pytest.mark.parametrize("where", ["here", "in the group", "by not being listed"])
+async def test_nothing_goes_to_a_blocked_server(street: Street, where: str) -> None:
+    """Neither what is new nor, once it is open again, what was written meanwhile."""
+    await block(street, street.lemmy.host, where)
+    street.clear()
+    await street.write("The crossing", "Where?")
+    assert street.lemmy.inbox == []
+    assert street.mastodon.types() == ["Announce(id)"]
+
+
+async def test_a_block_of_the_group_ends_nothing_elsewhere(street: Street, liar: Liar) -> None:
+    """What a group's moderators set reaches their own group and no other."""
+    await block(street, street.lemmy.host, "in the group")
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[liar.uri])
+    await liar.announce(liar.claim("Create", street.lena, page))
+    assert (await street.post(page["id"])).state == "published"
+
+
+async def test_a_fetched_post_meets_the_groups_block_too(street: Street, liar: Liar) -> None:
+    """B25: a Create by its id alone is fetched by an errand, which asks the same question."""
+    await block(street, street.lemmy.host, "in the group")
+    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[GROUP])
+    by_id = street.lemmy.activity("Create", street.lena, page["id"], to=[PUBLIC], cc=[GROUP])
+    assert (await street.moot.deliver(by_id)).status == 202
+    await street.settle()
+    assert await street.count_posts() == 0
+
+
+async def test_a_member_may_still_leave_and_delete(street: Street) -> None:
+    """A group's block keeps nobody's words or membership against their will."""
+    create = addressed(street, street.lemmy, street.lena, "<p>The crossing is dark.</p>")
+    assert (await street.moot.deliver(create)).status == 202
+    await street.settle()
+    await block(street, street.lemmy.host, "in the group")
+    gone = street.lemmy.activity("Delete", street.lena, create["object"]["id"])
+    assert (await street.moot.deliver(gone)).status == 202
+    follow = {"type": "Follow", "id": street.lemmy.id(), "actor": street.lena, "object": GROUP}
+    assert (await street.moot.deliver(street.lemmy.activity("Undo", street.lena, follow))).status == 202
+    await street.settle()
+    assert (await street.post(create["object"]["id"])).state == "deleted"
+    async with street.runtime.db.read() as conn:
+        lena = await actors.by_uri(conn, street.lena)
+        assert lena is not None
+        assert await memberships.one(conn, lena.id, street.group_id) is None
