@@ -57,6 +57,13 @@ class Outgoing:
         """GET public JSON (WebFinger, NodeInfo), unsigned; raises FetchFailed."""
         return await self.client.get_json(url, accept=accept, limit=limit)
 
+    async def get_text(self, url: str, *, etag: str, limit: int) -> Fetched:
+        """GET a public text, unsigned, unless it is still the one of `etag`; raises FetchFailed, then with status 304.
+
+        Whoever keeps a list of servers need not be on it.
+        """
+        return await self.client.get_json(url, accept="text/csv, text/plain, */*;q=0.1", limit=limit, etag=etag)
+
     async def signature(self) -> SignRequest | None:
         """Signs as our instance actor; None in the first seconds of an instance, while its keys are being made."""
         urls = Urls(self._runtime.settings.base_url)

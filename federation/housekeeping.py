@@ -3,7 +3,7 @@
 import asyncio
 
 from federation import delivery, keys, lanes, senders
-from moderation import defederation
+from moderation import defederation, subscriptions
 from server import jobs
 from server.db import Command, Conn, Query, Row
 from server.runtime import Runtime
@@ -54,6 +54,8 @@ async def tidy(runtime: Runtime) -> None:
     async with runtime.db.transaction() as conn:
         # Somebody may have joined in the very moment in which their server was blocked.
         await defederation.settle(conn)
+    async with runtime.db.transaction() as conn:
+        await subscriptions.fetch_due(conn)
     runtime.waker.wake()
 
 

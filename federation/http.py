@@ -82,6 +82,7 @@ class Fetched:
     hops: tuple[str, ...]
     content_type: str
     body: bytes
+    etag: str = ""
 
     @property
     def url(self) -> str:
@@ -158,13 +159,17 @@ class Client:
         sign: SignRequest | None = None,
         limit: int = MAX_SMALL_JSON,
         budget: FetchBudget | None = None,
+        etag: str = "",
     ) -> Fetched:
-        """GET any JSON (WebFinger, NodeInfo); the caller judges type and body. Follows at most 3 redirects."""
+        """GET any JSON (WebFinger, NodeInfo); the caller judges type and body. Follows at most 3 redirects.
+
+        With `etag` an answer that has not changed since is status 304.
+        """
         seconds = self._deadlines.fetch
         if budget is not None:
             seconds = min(seconds, budget.seconds_left())
         async with _named_failures(seconds, url):
-            return await self._follow(self._policy.check_url(url), accept, sign, limit, budget)
+            return await self._follow(self._policy.check_url(url), accept, sign, limit, budget, etag)
 
     async def fetch_object(
         self, url: str, sign: SignRequest | None = None, budget: FetchBudget | None = None
@@ -203,12 +208,12 @@ class Client:
         return Posted(answer.status, self._retry_after(answer), answer.body)
 
     async def _follow(
-        self, url: URL, accept: str, sign: SignRequest | None, limit: int, budget: FetchBudget | None
+        self, url: URL, accept: str, sign: SignRequest | None, limit: int, budget: FetchBudget | None, etag: str = ""
     ) -> Fetched:
         hops: list[str] = []
         while True:
             hops.append(str(url))
-            answer = await self._get(url, accept, sign, limit, budget)
+            answer = await self._get(url, accept, sign, limit, budget, etag)
             if answer.status not in _REDIRECTS:
                 break
             url = self._next_hop(url, answer)
@@ -216,10 +221,10 @@ class Client:
                 raise TooManyRedirects("too_many_redirects", hops[0])
         if answer.status != 200:
             raise AnsweredStatus(answer.status, hops[-1], self._retry_after(answer))
-        return Fetched(tuple(hops), answer.headers.get("Content-Type", ""), answer.body)
+        return Fetched(tuple(hops), answer.headers.get("Content-Type", ""), answer.body, answer.headers.get("ETag", ""))
 
     async def _get(
-        self, url: URL, accept: str, sign: SignRequest | None, limit: int, budget: FetchBudget | None
+        self, url: URL, accept: str, sign: SignRequest | None, limit: int, budget: FetchBudget | None, etag: str
     ) -> _Answer:
         # GoToSocial verifies a GET by its path alone: on 401 the same URL is asked once more, signed that way.
         spellings = [url, url.with_query(None)] if sign and url.raw_query_string else [url]
@@ -227,7 +232,7 @@ class Client:
         for signed_url in spellings:
             if budget is not None:
                 budget.take()
-            headers = {"Accept": accept}
+            headers = {"Accept": accept} | ({"If-None-Match": etag} if etag else {})
             if sign is not None:
                 # Signed anew for each hop, so that no server holds a signature made for another.
                 headers.update(sign("GET", str(signed_url), None, self._clock()))

@@ -39,12 +39,13 @@ create table policy_lists (
 alter table instance_policies add foreign key (list_id) references policy_lists on delete set null;
 
 -- moderation/subscriptions.py: what a list says now (`offered`) and what it said when a person last decided (`decided`);
--- null: it does not name the host. Where the two differ, a change waits.
+-- null: it does not name the host. Where the two differ, a change waits. `taken`: the decision was to follow the list.
 create table policy_list_entries (
     list_id bigint not null references policy_lists on delete cascade,
     host text not null check (length(host) <= 260),
     offered text check (offered in ('limited', 'blocked')),
     decided text check (decided in ('limited', 'blocked')),
+    taken boolean not null default false,
     reason text not null default '' check (length(reason) <= 2000),
     primary key (list_id, host)
 );

@@ -22,6 +22,7 @@ SHOWN = 100
 class ResidentsLoss(Row, frozen=True):
     """Somebody of ours who would no longer hear from a group or a person elsewhere."""
 
+    person_id: int
     name: str
     title: str
     target_name: str
@@ -42,7 +43,7 @@ class GroupsLoss(Row, frozen=True):
 
 RESIDENTS_LOSE = Query(
     ResidentsLoss,
-    """select p.name, p.title, t.name as target_name, t.host as target_host, t.title as target_title,
+    """select p.id as person_id, p.name, p.title, t.name as target_name, t.host as target_host, t.title as target_title,
               (count(*) over ())::int4 as total
          from memberships m join actors p on p.id = m.person_id and p.host is null
          join actors t on t.id = m.target_id

@@ -6,6 +6,8 @@ import time
 import typing
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from moderation import domains
 from server import text
 from server.db import Command, Conn, Query, Row
@@ -37,6 +39,13 @@ class Policy(Row, frozen=True):
     changed_by: int | None
     changed_at: dt.datetime
     changed_by_name: str | None
+    list_id: int | None
+
+
+class PolicyLine(Policy, frozen=True):
+    """A row of a page of the list; `total` counts the whole list."""
+
+    total: int
 
 
 class _Set(Row, frozen=True):
@@ -49,12 +58,10 @@ class _Version(Row, frozen=True):
     version: int
 
 
-_SELECT = """
-    select i.host, i.policy, i.reason, i.changed_by, i.changed_at, a.name as changed_by_name
-      from instance_policies i left join actors a on a.id = i.changed_by """
-_SELECT_IN_GROUP = """
-    select i.host, i.policy, i.reason, i.changed_by, i.changed_at, a.name as changed_by_name
-      from group_policies i left join actors a on a.id = i.changed_by """
+_COLUMNS = "select i.host, i.policy, i.reason, i.changed_by, i.changed_at, a.name as changed_by_name, i.list_id"
+_COLUMNS_IN_GROUP = _COLUMNS.replace("i.list_id", "null::int8 as list_id")
+_SELECT = _COLUMNS + " from instance_policies i left join actors a on a.id = i.changed_by "
+_SELECT_IN_GROUP = _COLUMNS_IN_GROUP + " from group_policies i left join actors a on a.id = i.changed_by "
 
 # The longest name that covers the host is the most exact one, so a subdomain can be let in again.
 COVERING = Query(
@@ -67,21 +74,25 @@ COVERING_IN_GROUP = Query(
 )
 SOME = Query(Policy, _SELECT + "where i.host = any($1::text[])")
 ALL = Query(Policy, _SELECT + "where i.host <> '*' order by i.host")
+# The row of those who are not listed comes along on each page, and how many are listed.
 LISTED = Query(
-    Policy,
-    _SELECT
-    + "where i.host <> '*' and i.host > $1 and ($2 = '' or position($2 in i.host) > 0) order by i.host limit $3",
+    PolicyLine,
+    _COLUMNS
+    + """, (select count(*) from instance_policies where host <> '*')::int4 as total
+      from instance_policies i left join actors a on a.id = i.changed_by
+     where i.host = '*' or (i.host > $1 and ($2 = '' or position($2 in i.host) > 0))
+     order by (i.host <> '*'), i.host limit $3""",
 )
 LISTED_IN_GROUP = Query(
-    Policy,
-    _SELECT_IN_GROUP
-    + """where i.group_id = $4 and i.host <> '*' and i.host > $1 and ($2 = '' or position($2 in i.host) > 0)
-          order by i.host limit $3""",
+    PolicyLine,
+    _COLUMNS_IN_GROUP
+    + """, (select count(*) from group_policies where group_id = $4 and host <> '*')::int4 as total
+      from group_policies i left join actors a on a.id = i.changed_by
+     where i.group_id = $4 and (i.host = '*' or (i.host > $1 and ($2 = '' or position($2 in i.host) > 0)))
+     order by (i.host <> '*'), i.host limit $3""",
 )
 ONE = Query(Policy, _SELECT + "where i.host = $1")
 ONE_IN_GROUP = Query(Policy, _SELECT_IN_GROUP + "where i.group_id = $1 and i.host = $2")
-COUNT = Command("select count(*) from instance_policies where host <> '*'")
-COUNT_IN_GROUP = Command("select count(*) from group_policies where group_id = $1 and host <> '*'")
 EVERYTHING = Query(
     _Set,
     """select null::int8 as group_id, host, policy from instance_policies
@@ -210,18 +221,27 @@ async def policies(conn: Conn) -> list[Policy]:
     return await ALL.all(conn)
 
 
+class ListPage(msgspec.Struct, frozen=True):
+    """`others` is what holds for servers that are not listed; `more`: another page follows."""
+
+    rows: list[PolicyLine]
+    others: str
+    total: int
+    more: bool
+
+
 async def listed(
     conn: Conn, group_id: int | None = None, *, search: str = "", after: str = "", limit: int = PAGE
-) -> list[Policy]:
+) -> ListPage:
     """A page of a list by name, behind the host `after`; `search` is a part of the name."""
+    asked = (after, search.strip().lower(), limit + 2)
     if group_id is None:
-        return await LISTED.all(conn, after, search.strip().lower(), limit)
-    return await LISTED_IN_GROUP.all(conn, after, search.strip().lower(), limit, group_id)
-
-
-async def count(conn: Conn, group_id: int | None = None) -> int:
-    found: int = await (COUNT.value(conn) if group_id is None else COUNT_IN_GROUP.value(conn, group_id))
-    return found
+        found = await LISTED.all(conn, *asked)
+    else:
+        found = await LISTED_IN_GROUP.all(conn, *asked, group_id)
+    rows = [row for row in found if row.host != OTHERS]
+    others = next((row.policy for row in found if row.host == OTHERS), OPEN)
+    return ListPage(rows[:limit], others, found[0].total if found else 0, len(rows) > limit)
 
 
 async def one(conn: Conn, host: str, group_id: int | None = None) -> Policy | None:

@@ -54,6 +54,7 @@ ERRANDS: dict[str, str] = {
     "refresh_moderators": "federation.moderators:refresh_moderators",
     "refresh_software": "federation.software:refresh_software",
     "answer_follow": "federation.activities.follow:answer_follow",
+    "fetch_policy_list": "federation.policy_lists:fetch_policy_list",
     "confirm_gone": "federation.remote:confirm_gone",
     "follow_move": "federation.activities.move:follow_move",
     "settle_poll": "federation.announced:settle_poll",

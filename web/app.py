@@ -25,6 +25,8 @@ from web.pages import (
     decision,
     group,
     group_settings,
+    instance_import,
+    instance_lists,
     instances,
     login,
     lookup,
@@ -42,7 +44,7 @@ from web.pages import (
 
 PAGES = (
     start, group, thread, post, poll, write, account, login, signup, admin, about, queue, decision, record, rules,
-    checks, group_settings, instances, lookup, bans, standing,
+    checks, group_settings, instances, instance_import, instance_lists, lookup, bans, standing,
 )  # fmt: skip
 
 

@@ -159,6 +159,7 @@ SENTENCES = {
     Message("Your account is deleted. Other servers are being told."),
     Message("Welcome."),
     Message("Done."),
+    Message("It will be read in a moment."),
     Message("Decided."),
     Message("Decided. Here is the next one."),
     Message("This has been decided meanwhile."),

@@ -10,8 +10,8 @@ from tests.hostile.conftest import Liar
 
 SPELLINGS = (
     "evil.example", "EVIL.example", "evil.example.", "evil.example:443", "https://evil.example/",
-    "HTTPS://Evil.Example:443", "www.evil.example", "a.b.evil.example", "evil\u3002example", "\uff45vil.example", "evil.example:8443",
-    " evil.example/u/me ",
+    "HTTPS://Evil.Example:443", "www.evil.example", "a.b.evil.example", "evil\u3002example", "\uff45vil.example",
+    "evil.example:8443", " evil.example/u/me ",
 )  # fmt: skip
 
 

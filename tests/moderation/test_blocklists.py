@@ -117,9 +117,9 @@ def test_a_list_without_end_is_refused() -> None:
 def test_what_we_write_others_and_we_ourselves_can_read() -> None:
     at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
     rows = [
-        Policy("bad.example", "blocked", 'Spam, "lots"', None, at, None),
-        Policy("formula.example", "limited", '=HYPERLINK("x")', None, at, None),
-        Policy("good.example", "open", "", None, at, None),
+        Policy("bad.example", "blocked", 'Spam, "lots"', None, at, None, None),
+        Policy("formula.example", "limited", '=HYPERLINK("x")', None, at, None, None),
+        Policy("good.example", "open", "", None, at, None, None),
     ]
     written = blocklists.write_blocks(rows)
     assert written.splitlines()[0] == "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate"

@@ -33,10 +33,33 @@ from tests.web.samples import (
 )  # fmt: skip
 from web import present
 from web.views import accounts as a
+from web.views import instances as i
 from web.views import moderators as m
 from web.views import parts as p
 from web.views import residents as r
 
+LOSSES = i.LossesView(
+    ("garden.example",),
+    3,
+    ("slow.example",),
+    1,
+    ("back.example",),
+    (i.ResidentLoss(ANA, "Gardening", "garden.example"),),
+    4,
+    (i.GroupLoss("Elm Street", True, 12, ("garden.example", "town.example")),),
+)
+A_LIST = i.ListView(
+    "1", "https://lists.example/worst.csv", "/admin/instances/lists/1", 24, 240, 120, ago(90), unreadable=2
+)
+BROKEN_LIST = i.ListView(
+    "2",
+    "https://lists.example/gone.txt",
+    "/admin/instances/lists/2",
+    1,
+    0,
+    0,
+    problem="Its server could not be reached.",
+)
 ABOUT = "A place for the people of the Bridge Quarter to talk, help each other and settle things. Run by its residents, on one small machine in the old fire station."
 WRONG = p.Field("Firewood", "Please say in the title what it is about.")
 SORTS = (
@@ -129,8 +152,17 @@ PAGES: dict[str, p.Page] = {
     "decision_restore": m.DecisionPage("restore", ELM, ago(12), "Dry beech.", "/t/5"),
     "group_settings": m.GroupSettingsPage(ELM, "/g/elm_street/settings", p.Field("Elm Street"), p.Field("Bridge"), p.Field("Our street."), p.Field(""), p.Field("a day"), LANGUAGES, "open", "anyone", True, True, SETTINGS_TABS),
     "rules_edit": m.RulesEditPage(ELM, tuple(m.EditableRule(rule, "/e", "/r", 1) for rule in RULES), "/g/elm_street/rules/edit", number=p.Field("5"), tabs=SETTINGS_TABS),
-    "admin_instances": m.AdminInstancesPage((m.PolicyView("bad.example", "blocked", "Nothing but adverts.", ago(90), "/e"), m.PolicyView("new.example", "limited", "", ago(9000), "/e"), m.PolicyView("good.bad.example", "open", "", ago(9), "/e")), "/admin/instances", p.Field("co.uk", "This would reach every server under it.")),
-    "admin_instances_empty": m.AdminInstancesPage((), "/admin/instances"),
+    "instances": i.InstancesPage((i.PolicyView("bad.example", "blocked", "Nothing but adverts.", ago(90), "/e", "Kofi"), i.PolicyView("new.example", "limited", "", ago(9000), "/e", from_list=True), i.PolicyView("good.bad.example", "open", "", ago(9), "/e")), "/admin/instances", p.Field("co.uk", "This would reach every server under it."), total=120, next_url="/n", first_url="/f"),
+    "instances_empty": i.InstancesPage((), "/admin/instances"),
+    "instances_group": i.InstancesPage((), "/g/elm_street/settings/servers", others="limited", group=ELM, tabs=SETTINGS_TABS),
+    "instances_preview": i.InstancesPreviewPage("/a", "/c", LOSSES, (("words", "a.example"), ("seen", "x")), (i.Change("bad.example", None, "blocked", "Harassment"), i.Change("soft.example", "limited", "blocked")), 120, (i.Change("kept.example", "blocked", "limited"),), 1, (i.Problem(3, "b*d.example", "Hidden."),), 1, 4, 1, again=True, whole_list=True),
+    "instances_preview_others": i.InstancesPreviewPage("/a", "/c", i.LossesView(), (), others="blocked", group=ELM),
+    "instances_preview_nothing": i.InstancesPreviewPage("/a", "/c", i.LossesView(), ()),
+    "instances_import": i.InstancesImportPage("/admin/instances/import", p.Field("x", "Please paste a list, or choose a file.")),
+    "instances_lists": i.InstancesListsPage((A_LIST, BROKEN_LIST), "/admin/instances/lists"),
+    "instances_lists_empty": i.InstancesListsPage((), "/admin/instances/lists"),
+    "instances_list": i.InstancesListPage(A_LIST, (i.Change("new.example", None, "blocked", "Spam"), i.Change("harder.example", "limited", "blocked"), i.Change("gone.example", "blocked", None, effect=False)), LOSSES, "/d", 3),
+    "instances_list_quiet": i.InstancesListPage(BROKEN_LIST, (), i.LossesView(), "/d", 3, "The list has changed meanwhile. Please look at it again."),
     "group_new": m.GroupSettingsPage(None, "/groups/new", p.Field(""), p.Field(""), p.Field(""), p.Field(""), p.Field(""), LANGUAGES, "open", "anyone", True, True, name=WRONG, problem="Please choose a language."),
     "rules_edit_site": m.RulesEditPage(None, (), "/admin/rules", editing="1", title=WRONG),
 }  # fmt: skip

@@ -12,7 +12,12 @@ from web.pages.group import handle_of
 from web.views.parts import GroupView, Tab
 from web.visit import Visit
 
-TABS = {"": Message("Settings"), "/rules": Message("Rules"), "/checks": Message("Checks")}
+TABS = {
+    "": Message("Settings"),
+    "/rules": Message("Rules"),
+    "/checks": Message("Checks"),
+    "/servers": Message("Servers"),
+}
 
 
 class Scope(msgspec.Struct, frozen=True):

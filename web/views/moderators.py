@@ -370,24 +370,3 @@ class ChecksEditPage(Page, frozen=True):
     of_rule: RuleView | None = None
     cancel_url: str = ""
     problem: str = ""
-
-
-class PolicyView(Struct, frozen=True):
-    """What an admin has set about another server."""
-
-    host: str
-    policy: Literal["open", "limited", "blocked"]
-    reason: str
-    time: TimeView
-    edit_url: str
-
-
-class AdminInstancesPage(Page, frozen=True):
-    template: ClassVar[str] = "admin_instances.html"
-    nav: ClassVar[str] = "admin"
-    policies: Sequence[PolicyView]
-    action: str
-    host: Field = Field()
-    policy: Field = Field("limited")
-    reason: Field = Field()
-    tabs: Sequence[Tab] = ()
