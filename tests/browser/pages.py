@@ -84,6 +84,8 @@ PAGES: dict[str, tuple[Look, ...]] = {
     "/confirm": looks(f"/confirm?token={SECRET}", STRANGER),
     "/admin/accounts": looks("/admin/accounts", ADMIN),
     "/admin/instances": looks("/admin/instances", ADMIN),
+    "/admin/instances/import": looks("/admin/instances/import", ADMIN),
+    "/admin/instances/lists": looks("/admin/instances/lists", ADMIN),
     "/admin/rules": looks("/admin/rules", ADMIN),
     "/admin/checks": looks("/admin/checks", ADMIN),
     "/groups/new": looks("/groups/new", ADMIN),
@@ -93,6 +95,7 @@ PAGES: dict[str, tuple[Look, ...]] = {
     "/g/{handle}/settings/checks": looks(f"{ELM}/settings/checks", MODERATOR)
     + looks(f"{ELM}/settings/checks?kind=newcomer", MODERATOR)
     + looks(f"{ELM}/settings/checks?kind=score", MODERATOR),
+    "/g/{handle}/settings/servers": looks(f"{ELM}/settings/servers", MODERATOR),
     "/g/{handle}/settings/rules/{rule_id}/retire": found(MODERATOR, f"{ELM}/settings/rules", RETIRE),
     "/g/{handle}/settings/checks/{check_id}/retire": found(MODERATOR, f"{ELM}/settings/checks", RETIRE),
     "/g/{handle}/members": looks(f"{ELM}/members", MODERATOR),
@@ -119,6 +122,9 @@ NOT_PAGES = {
     "/t/{post_id}/unpin": "the page of pinning, with other words",
     "/t/{post_id}/open": "the page of pinning, with other words",
     "/bans/{deed_id}": "the demo bans nobody; its pieces are those of a decision",
+    "/admin/instances/lists/{list_id}": "the demo subscribes to no list, which would be on another server",
+    "/admin/instances/blocked.csv": "a download",
+    "/admin/instances/allowed.csv": "a download",
     "/healthz": "for whoever watches the processes",
     "/readyz": "for whoever watches the processes",
     "/metrics": "for whoever measures",

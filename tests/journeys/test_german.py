@@ -96,8 +96,9 @@ PAGES = {
          "/login", "/signup", "/reset", "/nobody-made-this"],
     "ana": ["/", ELM, f"{ELM}/write", "/@ana", "/notifications", "/settings", "/sessions", "/lookup"],
     "martha": ["/queue", f"{ELM}/members", f"{ELM}/settings", f"{ELM}/settings/rules", f"{ELM}/settings/checks",
-               f"{ELM}/settings/checks?kind=score"],
-    "kofi": ["/admin/accounts", "/invites", "/admin/instances", "/admin/rules", "/admin/checks", "/groups/new"],
+               f"{ELM}/settings/checks?kind=score", f"{ELM}/settings/servers"],
+    "kofi": ["/admin/accounts", "/invites", "/admin/instances", "/admin/instances/import",
+             "/admin/instances/lists", "/admin/rules", "/admin/checks", "/groups/new"],
 }  # fmt: skip
 
 

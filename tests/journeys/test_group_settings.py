@@ -208,8 +208,10 @@ async def test_settings_take_at_most_four_statements(app: Starlette, runtime: Ru
     await page.form("Add the check").submit(rule=str(rule), entries="casino")
     check = await runtime.db.pool.fetchval("select id from checks")
     more = [f"/g/elm_street/settings/rules?edit={rule}", f"/g/elm_street/settings/checks?edit={check}", "/record",
-            "/g/elm_street/record", "/g/elm_street/record.csv", "/lookup"]  # fmt: skip
-    place = ["/admin/rules", "/admin/checks", "/admin/instances", "/groups/new"] if admin else []
+            "/g/elm_street/record", "/g/elm_street/record.csv", "/lookup",
+            "/g/elm_street/settings/servers"]  # fmt: skip
+    place = ["/admin/rules", "/admin/checks", "/admin/instances", "/admin/instances/import", "/admin/instances/lists",
+             "/admin/instances/blocked.csv", "/groups/new"] if admin else []  # fmt: skip
     for path in [*PAGES, *more, *place]:
         async with counted(runtime) as statements:
             answer = await mia.get(path, follow=False)
