@@ -11,6 +11,7 @@ from federation import lanes
 from federation.client import Outgoing
 from federation.decoding import BadDocument, decode_document
 from federation.egress import FetchFailed
+from moderation import instances
 from server import clock
 from server.db import Conn
 from server.runtime import Runtime
@@ -89,12 +90,19 @@ async def refresh_software(runtime: Runtime, *, host: str) -> None:
     if known is not None and known.checked_at > clock.now() - (REFRESH_AFTER if known.name else ASK_AGAIN_AFTER):
         return
     try:
+        await _check_not_blocked(runtime, host)
         answer = await _ask(await runtime.use(Outgoing), host)
     except (FetchFailed, BadDocument, msgspec.ValidationError) as failed:
         log.info("software unknown", host=host, reason=str(failed)[:200])
         answer = (known.name, known.version) if known else (None, None)
     async with runtime.db.transaction() as conn:
         await lanes.remember_software(conn, host, *answer)
+
+
+async def _check_not_blocked(runtime: Runtime, host: str) -> None:
+    async with runtime.db.read() as conn:
+        if await instances.is_blocked(conn, host):
+            raise FetchFailed("blocked_instance", host)
 
 
 class _Link(msgspec.Struct):

@@ -216,6 +216,12 @@ async def check_welcome_in(conn: Conn, group_id: int, host: str | None, known: P
         raise Refused("blocked_in_group", "This group takes nothing from there.")
 
 
+async def check_reachable(conn: Conn, host: str | None) -> None:
+    """Whether somebody here can take part in what another server keeps; raises Refused."""
+    if host is not None and await is_blocked(conn, host):
+        raise Refused("blocked_instance", "Nothing can be sent to that server at the moment.")
+
+
 async def policies(conn: Conn) -> list[Policy]:
     """Everything an admin has set, but for those who are not listed."""
     return await ALL.all(conn)

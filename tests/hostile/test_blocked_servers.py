@@ -2,8 +2,10 @@
 
 import pytest
 
+from federation import housekeeping, remote, software
 from moderation import defederation, instances
 from server.community import actors, memberships
+from server.errors import Invalid
 from tests.federation.peer import PUBLIC, Document
 from tests.federation.street import GROUP, Street, addressed
 from tests.hostile.conftest import Liar
@@ -46,10 +48,17 @@ async def block(street: Street, host: str, where: str) -> None:
         if where == "by not being listed":
             await instances.set_policy(conn, street.urls, street.mastodon.host, "open", "", None)
             await instances.set_policy(conn, street.urls, instances.OTHERS, "blocked", "", None)
+        elif where == "by not being listed in the group":
+            open_here = street.mastodon.host
+            await instances.set_policy(conn, street.urls, open_here, "open", "", None, street.group_id)
+            await instances.set_policy(conn, street.urls, instances.OTHERS, "blocked", "", None, street.group_id)
         else:
             group_id = street.group_id if where == "in the group" else None
             await instances.set_policy(conn, street.urls, host, "blocked", "", None, group_id)
         await defederation.settle(conn)
+
+
+WAYS = ("here", "in the group", "by not being listed", "by not being listed in the group")
 
 
 async def effects(street: Street) -> tuple[int, ...]:
@@ -77,7 +86,7 @@ def deeds(street: Street, thread: str, theirs: str) -> dict[str, Document]:
     }
 
 
-@pytest.mark.parametrize("where", ["here", "in the group", "by not being listed"])
+@pytest.mark.parametrize("where", WAYS)
 @pytest.mark.parametrize("deed", ["a thread", "a reply", "an edit", "a vote", "a report", "a membership"])
 async def test_no_path_leads_past_a_block(street: Street, deed: str, where: str) -> None:
     """B25: six paths, each refused with nothing changed."""
@@ -111,7 +120,7 @@ async def test_each_of_these_works_where_nothing_is_blocked(street: Street, deed
     assert (await effects(street), (await street.group()).member_count) != (before, members)
 
 
-@pytest.mark.parametrize("where", ["here", "in the group", "by not being listed"])
+@pytest.mark.parametrize("where", WAYS)
 async def test_nothing_goes_to_a_blocked_server(street: Street, where: str) -> None:
     """Neither what is new nor, once it is open again, what was written meanwhile."""
     await block(street, street.lemmy.host, where)
@@ -155,3 +164,25 @@ async def test_a_member_may_still_leave_and_delete(street: Street) -> None:
         lena = await actors.by_uri(conn, street.lena)
         assert lena is not None
         assert await memberships.one(conn, lena.id, street.group_id) is None
+
+
+@pytest.mark.parametrize("where", ["here", "by not being listed"])
+async def test_a_blocked_server_is_not_asked_for_anything(street: Street, where: str) -> None:
+    """Neither for a group that somebody looks up here, nor for what software it runs."""
+    await block(street, street.lemmy.host, where)
+    await street.runtime.db.pool.execute("update lanes set software_checked_at = null")
+    street.lemmy.fetched.clear()
+    for typed in (f"@lena@{street.lemmy.host}", street.lena):
+        with pytest.raises(Invalid):
+            await remote.look_up(street.runtime, typed)
+    await software.refresh_software(street.runtime, host=street.lemmy.host)
+    assert street.lemmy.fetched == []
+
+
+async def test_whoever_joined_in_the_second_of_the_block_rests_soon(street: Street) -> None:
+    """The housekeeping brings memberships into line with what is set."""
+    async with street.runtime.db.transaction() as conn:
+        await instances.set_policy(conn, street.urls, street.lemmy.host, "blocked", "", None)
+    assert (await street.group()).member_count == 3
+    await housekeeping.tidy(street.runtime)
+    assert (await street.group()).member_count == 2

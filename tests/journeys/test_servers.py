@@ -4,11 +4,12 @@ import pytest
 from starlette.applications import Starlette
 
 from moderation import instances
-from server.community import accounts, actors, groups, memberships, sessions
+from server.community import accounts, actors, groups, memberships, posts, sessions
+from server.community.posts import Draft
 from server.runtime import Runtime
 from server.urls import Urls
 from tests.browser_like import Answer, Browser
-from tests.journeys.conftest import add_group, signed_in
+from tests.journeys.conftest import add_group, signed_in, work
 
 ADMIN = "/admin/instances"
 GROUP = "/g/elm_street/settings/servers"
@@ -48,6 +49,20 @@ async def browser_of(app: Starlette, name: str) -> Browser:
     browser = Browser(app)
     browser.cookies["session"] = secret
     return browser
+
+
+async def thread_elsewhere(runtime: Runtime, host: str) -> str:
+    """A thread that the group there has announced; returns its page."""
+    async with runtime.db.transaction() as conn:
+        author, group = await actors.by_handle(conn, "gus", host), await actors.by_handle(conn, "gardening", host)
+        assert author is not None
+        assert group is not None
+        seen = await groups.BY_ID.one(conn, group.id, author.id)
+        assert seen is not None
+        draft = Draft(author=author, group=seen, parent=None, title="Seeds", source="Who?", uri=f"https://{host}/1")
+        post = await posts.submit_post(conn, Urls(runtime.settings.base_url), draft)
+    await work(runtime)
+    return f"/t/{post.id}"
 
 
 async def set_rows(runtime: Runtime) -> dict[str, str]:
@@ -108,16 +123,27 @@ async def test_what_changed_since_the_preview_is_shown_anew(runtime: Runtime, ad
 async def test_members_see_that_their_membership_rests(app: Starlette, runtime: Runtime, ada: Browser) -> None:
     ben = await signed_in(app, "ben")
     await befriend(runtime, "ben", "farm.example")
+    thread = await thread_elsewhere(runtime, "farm.example")
+    assert "Nothing can be sent" not in (await ben.get(thread)).words
     shown = await (await ada.get(ADMIN)).form("Save").submit(host="farm.example", policy="blocked")
     await shown.form("Do this").submit()
+    assert "Nothing can be sent to that server" in (await ben.get(thread)).words
+    assert (await ben.post(f"{thread}/reply", {"text": "Me too"})).status == 403
     page = await ben.get("/g/gardening@farm.example")
     assert "Your membership rests" in page.words
     assert not page.has_button("Join this group")
     assert "Your membership of Gardening rests" in (await ben.get("/notifications")).words
-    assert (await ben.post("/g/gardening@farm.example/join", {})).status == 403
+    assert "Nothing can be sent to that server" in page.words
+    for path in ("write", "join"):
+        typed = {"title": "Seeds", "text": "Who has some?"}
+        assert (path, (await ben.post(f"/g/gardening@farm.example/{path}", typed)).status) == (path, 403)
     other = await signed_in(app, "otto")
+    refused = await other.post("/g/gardening@farm.example/write", {"title": "Seeds", "text": "Who has some?"})
+    assert (refused.status, "Nothing can be sent to that server" in refused.text) == (403, True)
     refused = await other.post("/g/gardening@farm.example/join", {})
     assert (refused.status, "Nothing can be sent to that server" in refused.text) == (403, True)
+    assert (await other.post(f"{thread}/reply", {"text": "Me too"})).status == 403
+    assert await runtime.db.pool.fetchval("select count(*) from posts") == 1
 
 
 async def test_only_the_listed_may_take_part(runtime: Runtime, ada: Browser) -> None:

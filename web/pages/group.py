@@ -116,8 +116,7 @@ async def join(visit: Visit) -> Response:
     name, host = handle_of(visit)
     async with visit.change() as conn:
         group = await access.access_group(conn, visit.viewer, name, host)
-        if group.host is not None and await instances.is_blocked(conn, group.host):
-            raise Refused("blocked_instance", "Nothing can be sent to that server at the moment.")
+        await instances.check_reachable(conn, group.host)
         await memberships.join(conn, await visit.me(conn), group)
     return visit.go(f"/g/{group.handle}")
 

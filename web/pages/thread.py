@@ -8,7 +8,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from moderation import cases
+from moderation import cases, instances
 from moderation.cases import HeldFor
 from server import clock, limits, text, urls
 from server.community import access, notifications, posts, timelines
@@ -122,6 +122,8 @@ def why_not_reply(visit: Visit, head: ThreadHead) -> str:
         return visit.say(access.why_banned(head.banned_until))
     if head.locked and not (head.role == "moderator" and head.membership == "joined"):
         return visit.say(access.why_locked(head.lock_reason))
+    if head.membership == "suspended":
+        return visit.say("Nothing can be sent to that server at the moment.")
     if head.posting == "members" and head.membership != "joined":
         return visit.say("Only members write in this group. You can join it.")
     return ""
@@ -215,6 +217,7 @@ async def _submit(visit: Visit, root_id: int, form: ReplyTyped, source: str) -> 
         if parent.root_id != root.id:
             raise NotFound("post")
         access.check_may_post(group, parent)
+        await instances.check_reachable(conn, group.host)
         access.check_unlocked(root, group)
         draft = posts.Draft(
             author=await visit.me(conn), group=group, parent=parent, source=source, language=group.language,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moderation import instances
 from server import limits, text, urls
 from server.community import access, posts
 from server.community.groups import Group
@@ -153,6 +154,7 @@ async def write(visit: Visit) -> Response:
         async with visit.change() as conn:
             group = await access.access_group(conn, visit.viewer, name, host)
             access.check_may_post(group, None)
+            await instances.check_reachable(conn, group.host)
             submitted = await posts.submit_post(conn, visit.urls, await _draft(visit, conn, group, written, poll))
     except Invalid as invalid:
         return await _show(visit, typed, invalid.fields, status=422)
