@@ -72,17 +72,17 @@ async def effects(street: Street) -> tuple[int, ...]:
 
 
 def deeds(street: Street, thread: str, theirs: str) -> dict[str, Document]:
-    """Everything that Lena's server could try, and each of them has an effect while it is open."""
-    lemmy, lena = street.lemmy, street.lena
-    reply = addressed(street, lemmy, lena, "<p>Me too.</p>", inReplyTo=thread)
+    """What a server could try by Lena, a member, and by somebody new; each has an effect while the server is open."""
+    lemmy, lena, newcomer = street.lemmy, street.lena, street.lemmy.actor("newcomer")
+    reply = addressed(street, lemmy, newcomer, "<p>Me too.</p>", inReplyTo=thread)
     edited = lemmy.documents[theirs.removeprefix(lemmy.base)] | {"content": "<p>Edited.</p>"}
     return {
-        "a thread": addressed(street, lemmy, lena, "<p>Hello.</p>", type="Page", name="Hello"),
+        "a thread": addressed(street, lemmy, newcomer, "<p>Hello.</p>", type="Page", name="Hello"),
         "a reply": reply,
         "an edit": lemmy.activity("Update", lena, edited, to=[PUBLIC], cc=[GROUP]),
         "a vote": lemmy.activity("Like", lena, thread),
         "a report": lemmy.activity("Flag", lena, thread),
-        "a membership": lemmy.activity("Follow", lemmy.actor("newcomer"), GROUP),
+        "a membership": lemmy.activity("Follow", newcomer, GROUP),
     }
 
 
@@ -141,8 +141,9 @@ async def test_a_block_of_the_group_ends_nothing_elsewhere(street: Street, liar:
 async def test_a_fetched_post_meets_the_groups_block_too(street: Street, liar: Liar) -> None:
     """B25: a Create by its id alone is fetched by an errand, which asks the same question."""
     await block(street, street.lemmy.host, "in the group")
-    page = street.lemmy.note(street.lena, "<p>Seeds</p>", type="Page", name="Seeds", cc=[GROUP])
-    by_id = street.lemmy.activity("Create", street.lena, page["id"], to=[PUBLIC], cc=[GROUP])
+    newcomer = street.lemmy.actor("newcomer")
+    page = street.lemmy.note(newcomer, "<p>Seeds</p>", type="Page", name="Seeds", cc=[GROUP])
+    by_id = street.lemmy.activity("Create", newcomer, page["id"], to=[PUBLIC], cc=[GROUP])
     assert (await street.moot.deliver(by_id)).status == 202
     await street.settle()
     assert await street.count_posts() == 0

@@ -284,25 +284,25 @@ async def test_nobody_else_reads_what_is_blocked(
     await (await ada.get(ADMIN)).form("Save").submit(host="bad.example", policy="blocked", reason="Spam")
     await (await mia.get(GROUP)).form("Save").submit(host="worse.example", policy="blocked", reason="Spam")
     for_admins = [ADMIN, f"{ADMIN}/import", f"{ADMIN}/blocked.csv", f"{ADMIN}/allowed.csv", f"{ADMIN}/lists"]
-    typed = {
-        "host": "x.example",
-        "policy": "blocked",
-        "words": "x.example",
-        "address": "https://x.example",
-        "hours": "1",
-    }
+    there = (await (await ada.get(f"{ADMIN}/lists")).form("Subscribe").submit(address="https://l.example/x")).path
+    names = ("host", "policy", "words", "address", "hours", "version", "take")
+    values = ("x.example", "blocked", "x.example", "https://x.example", "1", "0", "1")
+    typed = dict(zip(names, values, strict=True))
     for nobody in (stranger, ben, new, otto, mia):
-        for path in [*for_admins, f"{ADMIN}/lists/1", *([] if nobody is mia else [GROUP])]:
+        for path in [*for_admins, there, *([] if nobody is mia else [GROUP])]:
             answer = await nobody.get(path, follow=False)
             assert (path, answer.status, "bad.example" in answer.text) == (path, 404, False)
-        posts = ["", "/forget", "/others", "/import", "/import/apply", "/lists", "/lists/1/decide", "/lists/1/remove"]
-        for path in [*(ADMIN + more for more in posts), *([] if nobody is mia else [GROUP, f"{GROUP}/others"])]:
+        forms = [ADMIN + more for more in ("", "/forget", "/others", "/import", "/import/apply", "/lists")]
+        forms += [f"{there}/{more}" for more in ("decide", "fetch", "remove")]
+        for path in [*forms, *([] if nobody is mia else [GROUP, f"{GROUP}/others"])]:
             assert (path, (await nobody.post(path, typed, follow=False)).status) == (path, 404)
         for public in ("/about", "/record", "/g/elm_street", "/g/elm_street/record", "/rules"):
             words = (await nobody.get(public)).text
             assert "bad.example" not in words
             assert "worse.example" not in words
     assert await set_rows(runtime) == {"bad.example": "blocked"}
+    assert await runtime.db.pool.fetchval("select count(*) from policy_lists") == 1
+    assert await runtime.db.pool.fetchval("select count(*) from jobs where name = 'fetch_policy_list'") == 1
     # A group's moderators do not read the place's list, nor each other's.
     assert "bad.example" not in (await mia.get(GROUP)).words
     assert "worse.example" in (await ada.get(GROUP)).words
