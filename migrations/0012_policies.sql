@@ -15,12 +15,19 @@ create table group_policies (
 );
 create index group_policies_host on group_policies (host);
 
--- moderation/instances.py: counts the changes, so that processes read thousands of rows only after one.
+-- moderation/instances.py: counts the changes, also those that somebody makes by hand, so that processes read thousands of
+-- rows only after one.
 create table policy_version (
     singleton boolean primary key default true check (singleton),
     version bigint not null default 0
 );
 insert into policy_version default values;
+create function policies_changed() returns trigger language plpgsql as
+$$ begin update policy_version set version = version + 1; return null; end $$;
+create trigger instance_policies_changed after insert or update or delete or truncate on instance_policies
+    for each statement execute function policies_changed();
+create trigger group_policies_changed after insert or update or delete or truncate on group_policies
+    for each statement execute function policies_changed();
 
 -- moderation/subscriptions.py: block lists that others keep, fetched by an errand and never acted on by it.
 create table policy_lists (

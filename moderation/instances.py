@@ -99,7 +99,6 @@ EVERYTHING = Query(
        union all select group_id, host, policy from group_policies""",
 )
 VERSION = Query(_Version, "select version from policy_version")
-CHANGED = Command("update policy_version set version = version + 1")
 SET = Command(
     """insert into instance_policies (host, policy, reason, changed_by, list_id)
        select r.host, r.policy, r.reason, $4, $5
@@ -113,7 +112,7 @@ SET_IN_GROUP = Command(
               changed_by = excluded.changed_by, changed_at = clock_now()"""
 )
 FORGET = Command("delete from instance_policies where host = any($1::text[])")
-FORGET_IN_GROUP = Command("delete from group_policies where group_id = $1 and host = $2")
+FORGET_IN_GROUP = Command("delete from group_policies where group_id = $1 and host = any($2::text[])")
 
 
 def normal_host(typed: str) -> str | None:
@@ -294,7 +293,6 @@ async def set_policy(
         await SET.run(conn, [normal], [policy], [reason], changed_by, None)
     else:
         await SET_IN_GROUP.run(conn, group_id, normal, policy, reason, changed_by)
-    await CHANGED.run(conn)
 
 
 async def set_many(
@@ -304,18 +302,14 @@ async def set_many(
     if rows:
         policies_, reasons = zip(*rows.values(), strict=True)
         await SET.run(conn, list(rows), list(policies_), list(reasons), changed_by, list_id)
-        await CHANGED.run(conn)
 
 
 async def forget(conn: Conn, hosts: Iterable[str], group_id: int | None = None) -> None:
     """Take rows off a list: what covers these servers otherwise counts again."""
-    for_place = list(hosts)
     if group_id is None:
-        await FORGET.run(conn, for_place)
+        await FORGET.run(conn, list(hosts))
     else:
-        for host in for_place:
-            await FORGET_IN_GROUP.run(conn, group_id, host)
-    await CHANGED.run(conn)
+        await FORGET_IN_GROUP.run(conn, group_id, list(hosts))
 
 
 def _covers_strangers(host: str) -> bool:

@@ -7,6 +7,7 @@ from federation import documents, outbox, parse
 from federation.documents import Document
 from federation.parse import RemotePost, Unacceptable
 from federation.received import Ignored, Received
+from moderation import instances
 from server import clock, jobs
 from server.community import access, actors, groups, polls, posts
 from server.community.polls import NewPoll, clean_option
@@ -32,6 +33,7 @@ async def receive_vote(conn: Conn, got: Received, vote: RemotePost) -> None:
     group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
     if group is None or post.state != "published":
         raise Ignored("not_published")
+    await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
     access.check_may_choose(post, group)
     # The name of a post is read as HTML, where `&amp;` is one letter.
     places = {clean_option(html.unescape(option)): place for place, option in enumerate(poll.options)}

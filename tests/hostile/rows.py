@@ -84,7 +84,7 @@ ROWS: dict[str, Shown | Later | NotOurs] = {
     "B20": NotOurs("stamps of approval", "we read none: a post is in a group when that group itself has announced it"),
     "B21": Shown("addresses that look like ours", "hostile/test_impostors.py::test_B21_no_post_of_others_has_an_address_of_ours"),
     "B22": Shown("another's handle", f"{AUTHORITY}test_B22_a_handle_is_at_home_where_its_actor_is"),
-    "B23": Later("spellings of a blocked host", "policies"),
+    "B23": Shown("spellings of a blocked host", "hostile/test_blocked_servers.py::test_B23_no_spelling_evades_a_block"),
     "B24": Shown("suspended actors", f"{AUTHORITY}test_B24_whom_we_suspended_does_nothing_here"),
     "B25": Shown("blocked through others", f"{AUTHORITY}test_B25_whom_we_block_comes_in_on_no_path"),
     "B26": NotOurs("badges of verified links", "we show none, neither ours nor others'"),

@@ -1,5 +1,7 @@
 """B23, B25: a blocked server comes in by no spelling and by no path, neither here nor into a group that blocks it."""
 
+# ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
+
 import pytest
 
 from federation import housekeeping, remote, software
@@ -8,6 +10,7 @@ from server.community import actors, memberships
 from server.errors import Invalid
 from tests.federation.peer import PUBLIC, Document
 from tests.federation.street import GROUP, Street, addressed
+from tests.federation.test_polls import DAYS, a_vote, ask, counts
 from tests.hostile.conftest import Liar
 
 SPELLINGS = (
@@ -20,7 +23,7 @@ SPELLINGS = (
 @pytest.mark.parametrize(
     "blocked", ["evil.example", "EVIL.Example.", "https://evil.example:443/about", "\uff45vil\u3002example"]
 )
-async def test_no_spelling_evades_a_block(street: Street, blocked: str) -> None:
+async def test_B23_no_spelling_evades_a_block(street: Street, blocked: str) -> None:
     """B23: however the admin, and however the server itself, spells its name."""
     async with street.runtime.db.transaction() as conn:
         await instances.set_policy(conn, street.urls, blocked, "blocked", "", None)
@@ -35,7 +38,7 @@ async def test_no_spelling_evades_a_block(street: Street, blocked: str) -> None:
     assert await snapshot.is_blocked("good@evil.example")
 
 
-async def test_an_idn_is_one_server_in_each_alphabet(street: Street) -> None:
+async def test_B23_an_idn_is_one_server_in_each_alphabet(street: Street) -> None:
     """B23."""
     async with street.runtime.db.transaction() as conn:
         await instances.set_policy(conn, street.urls, "xn--bcher-kva.example", "blocked", "", None)
@@ -88,7 +91,7 @@ def deeds(street: Street, thread: str, theirs: str) -> dict[str, Document]:
 
 @pytest.mark.parametrize("where", WAYS)
 @pytest.mark.parametrize("deed", ["a thread", "a reply", "an edit", "a vote", "a report", "a membership"])
-async def test_no_path_leads_past_a_block(street: Street, deed: str, where: str) -> None:
+async def test_B25_no_path_leads_past_a_block(street: Street, deed: str, where: str) -> None:
     """B25: six paths, each refused with nothing changed."""
     thread = await street.write("The crossing", "Where?")
     create = addressed(street, street.lemmy, street.lena, "<p>The crossing is dark.</p>")
@@ -104,6 +107,17 @@ async def test_no_path_leads_past_a_block(street: Street, deed: str, where: str)
     assert (await street.group()).member_count == members
     assert (await street.post(create["object"]["id"])).html == "<p>The crossing is dark.</p>"
     assert street.lemmy.inbox == []
+
+
+@pytest.mark.parametrize("where", [*WAYS, "nowhere"])
+async def test_B25_nobody_chooses_in_a_poll_past_a_block(street: Street, where: str) -> None:
+    post = await ask(street)
+    newcomer = street.lemmy.actor("newcomer")
+    if where != "nowhere":
+        await block(street, street.lemmy.host, where)
+    answer = await street.moot.deliver(a_vote(street.lemmy, newcomer, post, DAYS[0]))
+    chosen, voters = await counts(street, post)
+    assert (answer.status in (401, 403), sum(chosen), voters) == ((False, 1, 1) if where == "nowhere" else (True, 0, 0))
 
 
 @pytest.mark.parametrize("deed", ["a thread", "a reply", "an edit", "a vote", "a report", "a membership"])
@@ -138,7 +152,7 @@ async def test_a_block_of_the_group_ends_nothing_elsewhere(street: Street, liar:
     assert (await street.post(page["id"])).state == "published"
 
 
-async def test_a_fetched_post_meets_the_groups_block_too(street: Street, liar: Liar) -> None:
+async def test_B25_a_fetched_post_meets_the_groups_block_too(street: Street, liar: Liar) -> None:
     """B25: a Create by its id alone is fetched by an errand, which asks the same question."""
     await block(street, street.lemmy.host, "in the group")
     newcomer = street.lemmy.actor("newcomer")
