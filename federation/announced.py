@@ -16,12 +16,12 @@ from federation.egress import FetchFailed
 from federation.http import AnsweredStatus, Unreachable
 from federation.parse import RemotePost, Unacceptable, type_of, uri_of
 from federation.received import Ignored, Received
-from server import clock, limits
+from server import clock, jobs, limits
 from server.community import groups, polls, posts
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.db import Conn
-from server.errors import NotFound, Refused, TooMany
+from server.errors import MootError, NotFound, Refused, TooMany
 from server.runtime import Runtime
 from server.urls import Urls, authority
 
@@ -31,13 +31,23 @@ log = structlog.get_logger(__name__)
 
 # What a group's server says of removals within its own group is taken from it.
 BY_THE_GROUP = ("Delete", "Undo")
+# A removal may overtake the post that it is about, while that one is being screened: seconds, as a rule.
+ATTEMPTS = 6
+# What we look for because something else names it may be years old, and then it is no news.
+NEWS = dt.timedelta(hours=6)
 
 # A proof holds for ever, and what it proves may be gone by now: whoever passes it on later must not bring back what its
 # author has deleted meanwhile.
 PROVEN_FOR = dt.timedelta(hours=24)
 
 
-async def fetch_announced(runtime: Runtime, *, document: dict[str, object], group_id: int | None) -> None:
+class NotYet(MootError):
+    """What it is about is here, and not published yet."""
+
+
+async def fetch_announced(
+    runtime: Runtime, *, document: dict[str, object], group_id: int | None, attempt: int = 1
+) -> None:
     """Errand: take in what a group announced, or what a Create named by its id alone."""
     kind = type_of(document)
     try:
@@ -55,15 +65,17 @@ async def fetch_announced(runtime: Runtime, *, document: dict[str, object], grou
                 await _post(runtime, uri, group_id, edited=kind == "Update")
     except TooMany:
         raise  # later, when the server may be asked again
+    except NotYet:
+        await _try_again(runtime, document, group_id, attempt)
     except (Ignored, Unacceptable, Refused, NotFound) as why:
         log.info("announced thing not taken", reason=str(why)[:200])
     except FetchFailed as failed:
-        if not _for_good(failed):
+        if not for_good(failed):
             raise
         log.info("announced thing not there", reason=str(failed)[:200])
 
 
-def _for_good(failed: FetchFailed) -> bool:
+def for_good(failed: FetchFailed) -> bool:
     """Whether asking again later is of no use."""
     if isinstance(failed, AnsweredStatus):
         return 400 <= failed.status < 500 and failed.status not in (408, 425, 429)
@@ -120,8 +132,32 @@ async def _proven_post(runtime: Runtime, author: Actor, document: dict[str, obje
         await create.store_fetched(conn, Urls(runtime.settings.base_url), author, post, via)
 
 
+async def _try_again(runtime: Runtime, document: dict[str, object], group_id: int | None, attempt: int) -> None:
+    if attempt >= ATTEMPTS:
+        log.info("announced thing not taken", reason="not_yet")
+        return
+    args: dict[str, object] = {"document": document, "group_id": group_id, "attempt": attempt + 1}
+    async with runtime.db.transaction() as conn:
+        await jobs.enqueue(
+            conn, "fetch_announced", args, ordering=f"announced:{uri_of(document.get('object'))}"[:200],
+            due_at=clock.now() + jobs.backoff(attempt - 1),
+        )  # fmt: skip
+
+
+async def _check_published(runtime: Runtime, document: dict[str, object]) -> None:
+    """Raise NotYet where the post that a removal, or its end, is about is still being screened."""
+    about = document.get("object")
+    if type_of(document) == "Undo" and isinstance(about, dict):
+        about = about.get("object")
+    async with runtime.db.read() as conn:
+        post = await posts.by_uri(conn, uri_of(about) or "")
+    if post is not None and post.state == "submitted":
+        raise NotYet
+
+
 async def _deed(runtime: Runtime, document: dict[str, object], group_id: int, *, proven: bool) -> None:
     activity = parse.parse_activity(document)
+    await _check_published(runtime, document)
     budget = FetchBudget()
     sender = await remote.known_or_fetched(runtime, activity.actor, budget)
     gone = activity.type == "Delete" and (proven or await _gone(runtime, activity.object_uri, budget))
@@ -193,7 +229,7 @@ async def fetch_parent(runtime: Runtime, *, post_id: int) -> None:
     except (Ignored, Unacceptable, Refused, NotFound) as why:
         log.info("parent not taken", post=post_id, reason=str(why)[:200])
     except FetchFailed as failed:
-        if not _for_good(failed):
+        if not for_good(failed):
             raise
         log.info("parent not there", post=post_id, reason=str(failed)[:200])
 
@@ -241,6 +277,10 @@ async def _chain(runtime: Runtime, uri: str) -> list[tuple[Actor, RemotePost]]:
     return chain
 
 
+def _is_old(post: RemotePost) -> bool:
+    return post.published is not None and clock.now() - post.published > NEWS
+
+
 async def _store_chain(runtime: Runtime, chain: list[tuple[Actor, RemotePost]], reply: posts.Post) -> None:
     urls = Urls(runtime.settings.base_url)
     for author, post in chain:
@@ -249,7 +289,7 @@ async def _store_chain(runtime: Runtime, chain: list[tuple[Actor, RemotePost]], 
             if post.in_reply_to is None and via.uri not in post.named:
                 # Anybody may answer anything and name a group: only its author sends a thread there (B27).
                 raise Ignored("nobody_here_reads_it")
-            await create.store_fetched(conn, urls, author, post, via)
+            await create.store_fetched(conn, urls, author, post, via, from_past=_is_old(post))
     async with runtime.db.transaction() as conn:
         parent = await posts.by_uri(conn, reply.parent_uri or "")
         if parent is not None:

@@ -146,6 +146,10 @@ FEATURED = Query(
        order by p.position desc limit 20""",
 )
 
+OF_THREAD = Query(
+    PostRow, _SELECT + "where p.root_id = $1 and p.uri = any($2::text[]) and p.state = 'published' order by p.position"
+)
+
 
 def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | None = None) -> Document:
     """One of our actors, as other servers read it; for a group with what it says of joining and writing."""

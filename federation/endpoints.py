@@ -197,7 +197,21 @@ async def _post_collection(request: Request, name: str) -> Response:
         if after is None:
             return problem(404, "no_such_page")
         items = await query.all(conn, found.id, after, collections.PAGE)
-    return answers.document(request, collections.page_of(uri, page, items))
+        content = collections.page_of(uri, page, items)
+        if name == "context":
+            content["orderedItems"] = await _written_out(conn, runtime, found.id, [one.item for one in items])
+    return answers.document(request, content)
+
+
+async def _written_out(conn: Conn, runtime: Runtime, root_id: int, uris: list[str]) -> list[object]:
+    """The posts of a thread, ours with their text: who reads a whole thread need not ask for each of them (FEP-f228).
+
+    What others wrote is theirs to tell, so it stays an id.
+    """
+    urls = Urls(runtime.settings.base_url)
+    rows = await documents.OF_THREAD.all(conn, root_id, uris)
+    written = {post.uri: documents.post_document(urls, post) for post in rows if post.local}
+    return [written.get(uri, uri) for uri in uris]
 
 
 async def activity(request: Request) -> Response:

@@ -1,5 +1,7 @@
 """Reads a collection of somebody else's, which may be endless, circular or spread over strange hosts."""
 
+import typing
+
 from yarl import URL
 
 from federation.budget import FetchBudget
@@ -8,6 +10,38 @@ from federation.http import Client, SignRequest
 
 MAX_PAGES = 10
 MAX_ITEMS = 200
+
+
+class Page(typing.NamedTuple):
+    """One document of a collection. `following` is the address of the next one; `total` is what the collection says."""
+
+    items: list[object]
+    following: str | None
+    total: int | None
+
+
+async def read_page(
+    client: Client, url: str, sign: SignRequest | None = None, *, budget: FetchBudget | None = None
+) -> Page:
+    """Read one document of a collection, its head or a page; raises FetchFailed.
+
+    For those who go on some other day: they keep `following`, and which pages they have read.
+    """
+    home = parse_url(url).origin()
+    answer = await client.fetch_activity_json(url, sign, budget)
+    if any(parse_url(hop).origin() != home for hop in answer.fetched.hops):
+        raise RefusedUrl("page_elsewhere", url[:200])
+    found = _items(answer.document)
+    following = answer.document.get("first", answer.document.get("next"))
+    if isinstance(following, dict):
+        found += _items(following)
+        following = following.get("next")
+    total = answer.document.get("totalItems")
+    return Page(
+        found[:MAX_ITEMS],
+        following if isinstance(following, str) and _may_follow(following, home, {url}) else None,
+        min(total, 1 << 30) if isinstance(total, int) and total >= 0 else None,
+    )
 
 
 async def read_collection(

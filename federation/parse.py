@@ -86,7 +86,10 @@ class RemoteActor(msgspec.Struct, frozen=True):
 
 
 class RemotePost(msgspec.Struct, frozen=True):
-    """A thread or reply. `named` lists all actors and collections that the post is addressed to or mentions."""
+    """A thread or reply. `named` lists all actors and collections that the post is addressed to or mentions.
+
+    `context` and `replies` are where its own host may list the whole thread, and what answers it.
+    """
 
     uri: str
     type: str
@@ -102,6 +105,8 @@ class RemotePost(msgspec.Struct, frozen=True):
     published: dt.datetime | None
     language: str
     is_vote: bool
+    context: str | None
+    replies: str | None
     poll: NewPoll | None = None
 
 
@@ -280,6 +285,8 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         published=parse_time(document.get("published")),
         language=_language(document),
         is_vote=is_vote,
+        context=_same_host(document.get("context"), authority(uri) or ""),
+        replies=_same_host(document.get("replies"), authority(uri) or ""),
         poll=_poll(document) if kind == "Question" and in_reply_to is None else None,
     )
 

@@ -31,9 +31,10 @@ create table backfill_finds (
     id bigint primary key,
     group_id bigint not null references backfills,
     uri text not null check (length(uri) <= 2048),
-    kind text not null check (kind in ('post', 'replies')),
+    kind text not null check (kind in ('listed', 'parent', 'answer', 'context', 'replies')),
     fallback text check (length(fallback) <= 2048),
     depth int not null default 0,
+    page int not null default 1,
     tries int not null default 0,
     unique (group_id, uri)
 );

@@ -1,5 +1,7 @@
 """Create: a thread or a reply."""
 
+import msgspec
+
 from federation import outbox, parse, spellings, tombstones
 from federation.activities import poll, private
 from federation.documents import Document, PostRow
@@ -46,24 +48,23 @@ async def receive(conn: Conn, got: Received) -> None:
     await store(conn, got.urls, got.sender, post, raw=got.raw, via=got.via, policies=got.policies)
 
 
-async def store_fetched(conn: Conn, urls: Urls, author: Actor, post: RemotePost, via: Group | None) -> None:
+async def store_fetched(
+    conn: Conn, urls: Urls, author: Actor, post: RemotePost, via: Group | None, *, from_past: bool = False
+) -> Post:
     """As `store`, for a post that was read from its own address."""
     if await tombstones.exists(conn, post.uri, author.uri):
         raise Ignored("deleted_before")
-    await store(conn, urls, author, post, raw=None, via=via)
+    return await store(conn, urls, author, post, raw=None, via=via, from_past=from_past)
 
 
 async def store(
-    conn: Conn,
-    urls: Urls,
-    author: Actor,
-    post: RemotePost,
-    *,
-    raw: bytes | None,
-    via: Group | None,
-    policies: Policies | None = None,
-) -> Post | None:
-    """Let a remote post in by the common door. Its author is proven, by signature or by its own server."""
+    conn: Conn, urls: Urls, author: Actor, post: RemotePost, *,
+    raw: bytes | None, via: Group | None, policies: Policies | None = None, from_past: bool = False,
+) -> Post:  # fmt: skip
+    """Let a remote post in by the common door. Its author is proven, by signature or by its own server.
+
+    `from_past`: it is no news, and whoever reads the past looks for its parent too.
+    """
     if urls.is_local(post.uri):
         raise Unacceptable("local_id")
     if post.is_vote:
@@ -75,18 +76,26 @@ async def store(
     parent = await posts.by_uri(conn, post.in_reply_to) if post.in_reply_to else None
     group = await _group(conn, author, post, parent, via)
     await instances.check_welcome_in(conn, group.id, author.host, policies)
-    access.check_may_post(group, parent)
-    if parent is not None and parent.root_id is not None:
-        root = parent if parent.id == parent.root_id else await posts.by_id(conn, parent.root_id)
-        access.check_unlocked(root, group)
-    stored = await posts.submit_post(conn, urls, _draft(author, group, parent, post))
+    if group.local:
+        # Who may write in a group elsewhere that group has decided before it announced the post: its moderators are
+        # unknown here, and what it keeps under a removed post stays there too.
+        access.check_may_post(group, parent)
+        await _check_open(conn, group, parent)
+    draft = _draft(author, group, parent, post)
+    stored = await posts.submit_post(conn, urls, msgspec.structs.replace(draft, from_past=from_past))
     if group.local and raw is not None:
         await outbox.keep_received(conn, stored.id, 1, raw)
     if post.poll is not None:
         await poll.ask_after_end(conn, stored.id, post.poll.closes_at)
-    if post.in_reply_to and parent is None:
+    if post.in_reply_to and parent is None and not from_past:
         await jobs.enqueue(conn, "fetch_parent", {"post_id": stored.id}, ordering=f"parent:{post.in_reply_to}"[:200])
     return stored
+
+
+async def _check_open(conn: Conn, group: Group, parent: Post | None) -> None:
+    if parent is not None and parent.root_id is not None:
+        root = parent if parent.id == parent.root_id else await posts.by_id(conn, parent.root_id)
+        access.check_unlocked(root, group)
 
 
 def _draft(author: Actor, group: Group, parent: Post | None, post: RemotePost) -> Draft:

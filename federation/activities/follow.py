@@ -5,6 +5,7 @@ from federation.documents import Document
 from federation.parse import Unacceptable
 from federation.received import Ignored, Received
 from moderation import instances
+from server import jobs
 from server.community import actors, groups, memberships
 from server.community.actors import Actor
 from server.community.memberships import Membership
@@ -64,6 +65,9 @@ async def _answered(conn: Conn, got: Received, *, accept: bool) -> None:
         raise Ignored("not_ours")
     if membership.state == "asked":
         await memberships.answer(conn, group, person, accept=accept)
+        if accept:
+            args: dict[str, object] = {"group_id": group.id}
+            await jobs.enqueue(conn, "begin_backfill", args, ordering=f"backfill:{group.id}")
     elif membership.state == "joined" and not accept:
         # A group may put out somebody it had let in.
         await memberships.put_out(conn, group, person)

@@ -9,6 +9,7 @@ from server.runtime import Runtime
 from tests.federation.loopback import AGENT, EVIL, FORBIDDEN, NOW, POLICY, VICTIM, Names, Server, reply
 from tests.federation.peer import peer
 from tests.federation.street import Street
+from tests.federation.village import Village, village_at
 
 
 @pytest.fixture
@@ -54,4 +55,10 @@ async def street(runtime: Runtime) -> AsyncIterator[Street]:
     async with peer("127.0.0.5", "lemmy") as lemmy, peer("127.0.0.6", "mastodon") as mastodon:
         made = Street(runtime, lemmy, mastodon)
         await made.open()
+        yield made
+
+
+@pytest.fixture
+async def village(street: Street) -> AsyncIterator[Village]:
+    async with village_at(street) as made:
         yield made

@@ -32,6 +32,7 @@ class Peer:
     """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first.
 
     `name` is the host name under which it speaks, where the test's resolver knows one; `answers` go before documents.
+    Paths in `failing` are answered with 503.
     """
 
     def __init__(self, address: str, software: str, name: str | None = None) -> None:
@@ -41,6 +42,7 @@ class Peer:
         self.documents: dict[str, Document] = {}
         self.answers: dict[str, Callable[[], web.Response]] = {}
         self.fetched: list[str] = []
+        self.failing: set[str] = set()
         self.inbox: list[Document] = []
         self.numbers = itertools.count(1)
 
@@ -77,6 +79,8 @@ class Peer:
         self.fetched.append(path)
         if path in self.answers:
             return self.answers[path]()
+        if path in self.failing:
+            return web.Response(status=503)
         if path == "/.well-known/nodeinfo":
             rel = "http://nodeinfo.diaspora.software/ns/schema/2.0"
             return web.json_response({"links": [{"rel": rel, "href": f"{self.base}/nodeinfo/2.0"}]})
