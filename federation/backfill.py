@@ -1,4 +1,4 @@
-"""Reads a group's past after somebody here has joined it: its outbox, what it features, then replies.
+"""Reads a group's past after somebody here has joined it: what it features, its outbox, and the replies to them.
 
 An errand does a few steps and leaves the next ones to its successor. Each step asks others first; then one transaction
 stores what came together with how far that is, so that a crash repeats a step at most.
@@ -100,7 +100,7 @@ async def _after_failure(runtime: Runtime, group_id: int, run: int, failed: Fetc
             await backfills.FAILED.run(conn, group_id, run)
             if state.failures + 1 < PATIENCE:
                 return jobs.backoff(state.failures).total_seconds()
-        await backfills.advance(conn, state, stage="featured" if state.stage == "outbox" else "finds")
+        await backfills.advance(conn, state, next_page=state.next_page if state.stage == "featured" else None)
     return 0
 
 
@@ -128,40 +128,44 @@ class _Step:
         self.budget = FetchBudget()
 
     async def take(self) -> Backfill | None:
-        """Do it; None when nothing is left to do."""
-        if self.state.stage == "outbox":
-            return await self._outbox()
-        if self.state.stage == "featured":
-            return await self._featured()
-        async with self.runtime.db.read() as conn:
-            find = await backfills.NEXT_FIND.one(conn, self.group.id)
-        return None if find is None else await self._find(find)
+        """Do it; None when nothing is left to do.
 
-    async def _outbox(self) -> Backfill:
-        url, state = self.state.next_page, self.state
-        finished = url is None or len(state.seen) >= MOST_PAGES or state.found >= MOST_FOUND
-        if url is None or finished or backfills.digest(url) in state.seen:
-            return await self._next_stage("featured")
+        What a page brought is followed to its end before the next page, so that the newest threads are whole first.
+        """
+        url = self.state.next_page if self.state.stage == "outbox" else None
+        async with self.runtime.db.read() as conn:
+            last = self.state.stage == "outbox" and url is None
+            find = await backfills.NEXT_FIND.one(conn, self.group.id, last)
+            featured = await FEATURED.value(conn, self.group.id)
+        if find is not None:
+            return await self._find(find)
+        if self.state.stage == "featured":
+            return await self._featured(featured)
+        return None if url is None else await self._outbox(url)
+
+    async def _outbox(self, url: str) -> Backfill:
+        state = self.state
+        if len(state.seen) >= MOST_PAGES or state.found >= MOST_FOUND or backfills.digest(url) in state.seen:
+            return await self._advance(None)
         page = await self._page(url)
         ready = await self._ready("listed", page.items, url)
         # On known ground a refresh ends.
         known_ground = state.refresh and page.items and not ready.fresh
         return await self._keep(
-            ready, "listed", 0, stage="outbox", next_page=None if known_ground else page.following, read=url,
-            total=page.total, entries=len(page.items),
+            ready, "listed", 0, next_page=None if known_ground else page.following, read=url, total=page.total,
+            entries=len(page.items),
         )  # fmt: skip
 
-    async def _featured(self) -> Backfill:
-        async with self.runtime.db.read() as conn:
-            url = await FEATURED.value(conn, self.group.id)
+    async def _featured(self, url: str | None) -> Backfill:
         if url is None:
-            return await self._next_stage("finds")
+            return await self._advance(self.state.next_page)
         page = await self._page(url)
-        return await self._keep(await self._ready("listed", page.items, url), "listed", 0, stage="finds")
+        ready = await self._ready("listed", page.items, url)
+        return await self._keep(ready, "listed", 0, next_page=self.state.next_page)
 
-    async def _next_stage(self, stage: str) -> Backfill:
+    async def _advance(self, next_page: str | None) -> Backfill:
         async with self.runtime.db.transaction() as conn:
-            return await backfills.advance(conn, self.state, stage=stage)
+            return await backfills.advance(conn, self.state, next_page=next_page)
 
     async def _find(self, find: ToRead) -> Backfill:
         try:
@@ -174,7 +178,7 @@ class _Step:
             if not announced.for_good(failed) and find.tries + 1 < TRIES:
                 async with self.runtime.db.transaction() as conn:
                     await backfills.TRY_AGAIN.run(conn, find.id)
-                    return await backfills.advance(conn, self.state, stage="finds")
+                return self.state
         except (Ignored, Unacceptable, Refused, NotFound) as why:
             log.info("old post not taken", uri=find.uri[:200], reason=str(why)[:200])
         return await self._let_go(find)
@@ -185,7 +189,8 @@ class _Step:
             await backfills.DONE.run(conn, find.id)
             if find.fallback is not None:
                 await self._add(conn, "replies", find.fallback, None, 1)
-            return await backfills.advance(conn, self.state, stage="finds", found=-1 if is_post else 0)
+            gone = -1 if is_post else 0
+            return await backfills.advance(conn, self.state, next_page=self.state.next_page, found=gone)
 
     async def _post(self, find: ToRead) -> Backfill:
         """A single post, from its own address."""
@@ -196,7 +201,7 @@ class _Step:
         if known is None and not past.belongs(self.group, find.kind, post):
             raise Ignored("other_group")
         ready = Ready([] if known else [(author, post)], [], [], [post] if known else [])
-        return await self._keep(ready, find.kind, find.depth, stage="finds", done=find)
+        return await self._keep(ready, find.kind, find.depth, next_page=self.state.next_page, done=find)
 
     async def _replies(self, find: ToRead) -> Backfill:
         """What answers a thread or a reply, as far as one server lists it: a page of it."""
@@ -205,7 +210,9 @@ class _Step:
         if find.kind == "context" and not page.items and not page.following:
             raise Ignored("no_collection")
         further = page.following if find.page < paging.MAX_PAGES else None
-        return await self._keep(ready, "answer", find.depth, stage="finds", done=find, further=further)
+        return await self._keep(
+            ready, "answer", find.depth, next_page=self.state.next_page, done=find, further=further
+        )  # fmt: skip
 
     async def _page(self, url: str) -> paging.Page:
         await self._count(url)
@@ -221,7 +228,7 @@ class _Step:
         return await past.make_ready(self.runtime, self.group, kind, finds, self.budget)
 
     async def _keep(
-        self, ready: Ready, kind: str, depth: int, *, stage: str, next_page: str | None = None, read: str = "",
+        self, ready: Ready, kind: str, depth: int, *, next_page: str | None, read: str = "",
         total: int | None = None, entries: int = 0, done: ToRead | None = None, further: str | None = None,
     ) -> Backfill:  # fmt: skip
         """Store what a step brought, with how far that is."""
@@ -235,8 +242,8 @@ class _Step:
                     if done.kind not in ("context", "replies"):
                         found, here = found - len(ready.written), len(ready.written) + len(ready.walk)
                 return await backfills.advance(
-                    conn, self.state, stage=stage, next_page=next_page, read=read, total=total, entries=entries,
-                    found=found, here=here,
+                    conn, self.state, next_page=next_page, read=read, total=total, entries=entries, found=found,
+                    here=here,
                 )  # fmt: skip
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
             # One of them cannot be stored. Each alone, it stops nobody but itself.
@@ -244,8 +251,8 @@ class _Step:
                 raise Ignored("unstorable") from None
             apart = Ready([], [post.uri for _, post in ready.written] + ready.later, ready.ours, ready.walk)
             return await self._keep(
-                apart, kind, depth, stage=stage, next_page=next_page, read=read, total=total, entries=entries,
-                done=done, further=further,
+                apart, kind, depth, next_page=next_page, read=read, total=total, entries=entries, done=done,
+                further=further,
             )  # fmt: skip
 
     async def _store(self, conn: Conn, ready: Ready, kind: str, depth: int) -> tuple[int, int]:

@@ -24,13 +24,15 @@ class Backfill(Row, frozen=True):
 
     @property
     def about(self) -> int:
-        """How many there will be, judged by what the outbox has brought so far, in a round number."""
-        ahead = 0
-        if self.stage == "outbox" and self.outbox_read and self.outbox_total:
-            # An outbox counts activities, of which a post may have one, two or none.
-            ahead = max(self.outbox_total - self.outbox_read, 0) * self.found // self.outbox_read
-        total = self.found + ahead
-        step = 10 ** max(len(str(total)) - 2, 0) if ahead else 1
+        """How many there will be, in a round number, judged by what came of the outbox so far; 0: nobody knows yet."""
+        if not self.outbox_read:
+            return 0
+        # An outbox counts activities, of which a post may have one, two or none; replies come with their threads.
+        unread = (self.outbox_total or 0) - self.outbox_read if self.next_page else 0
+        if unread <= 0:
+            return self.found
+        total = self.found + unread * self.found // self.outbox_read
+        step: int = 10 ** max(len(str(total)) - 2, 0)
         return -(-total // step) * step
 
 
@@ -60,7 +62,7 @@ GOING_ON = Query(
 )
 BEGIN = Command(
     """insert into backfills (group_id, stage, next_page)
-       select actor_id, 'outbox', outbox from remote_actors where actor_id = $1
+       select actor_id, 'featured', outbox from remote_actors where actor_id = $1
        on conflict do nothing returning run"""
 )
 CONTINUE = Command("update backfills set run = run + 1 where group_id = $1 and ended_at is null returning run")
@@ -68,7 +70,7 @@ CONTINUE = Command("update backfills set run = run + 1 where group_id = $1 and e
 # has just been done.
 BEGIN_AGAIN = Command(
     """update backfills b
-          set run = run + 1, stage = 'outbox', seen = '{}', outbox_total = null, outbox_read = 0, found = 0, here = 0,
+          set run = run + 1, stage = 'featured', seen = '{}', outbox_total = null, outbox_read = 0, found = 0, here = 0,
               failures = 0, refresh = true, begun_at = clock_now(), ended_at = null,
               next_page = (select outbox from remote_actors where actor_id = $1)
         where group_id = $1 and ended_at < clock_now() - interval '1 hour'
@@ -80,9 +82,9 @@ NEXT_RUN = Command("update backfills set run = run + 1 where group_id = $1 and r
 ADVANCE = Query(
     Backfill,
     """update backfills
-          set stage = $3, next_page = $4, seen = case when $5 = '' then seen else array_append(seen, $5) end,
-              outbox_total = coalesce($6, outbox_total), outbox_read = outbox_read + $7,
-              found = greatest(found + $8, 0), here = here + $9, failures = 0
+          set stage = 'outbox', next_page = $3, seen = case when $4 = '' then seen else array_append(seen, $4) end,
+              outbox_total = coalesce($5, outbox_total), outbox_read = outbox_read + $6,
+              found = greatest(found + $7, 0), here = here + $8, failures = 0
         where group_id = $1 and run = $2 and ended_at is null returning """
     + _COLUMNS,
 )
@@ -95,7 +97,7 @@ ADD_FIND = Command(
 NEXT_FIND = Query(
     ToRead,
     """select id, uri, kind, fallback, depth, page, tries from backfill_finds
-        where group_id = $1 order by tries, id limit 1""",
+        where group_id = $1 and (tries = 0 or $2) order by tries, id limit 1""",
 )
 TRY_AGAIN = Command("update backfill_finds set tries = tries + 1 where id = $1")
 DONE = Command("delete from backfill_finds where id = $1")
@@ -123,22 +125,25 @@ async def advance(
     conn: Conn,
     state: Backfill,
     *,
-    stage: str,
-    next_page: str | None = None,
+    next_page: str | None,
     read: str = "",
     total: int | None = None,
     entries: int = 0,
     found: int = 0,
     here: int = 0,
 ) -> Backfill:
-    """A step forward, in the transaction that stores what it brought; raises Outrun."""
+    """A step forward, in the transaction that stores what it brought; raises Outrun.
+
+    `read` is a page of the outbox that was read, `next_page` the one that comes then.
+    """
     seen = digest(read) if read else ""
     now = await ADVANCE.one(
-        conn, state.group_id, state.run, stage, next_page, seen, total, entries, found, here
+        conn, state.group_id, state.run, next_page, seen, total, entries, found, here
     )  # fmt: skip
     if now is None:
         raise Outrun
-    await groups.reads_older(conn, state.group_id, min(now.here, now.found), max(now.about, now.here))
+    about = max(now.about, now.here) if now.about else 0
+    await groups.reads_older(conn, state.group_id, min(now.here, now.found), about)
     return now
 
 

@@ -12,7 +12,7 @@ alter table groups add column older_about int check (older_about >= 0);
 create table backfills (
     group_id bigint primary key references actors,
     run int not null default 1,
-    stage text not null check (stage in ('outbox', 'featured', 'finds')),
+    stage text not null check (stage in ('featured', 'outbox')),
     next_page text check (length(next_page) <= 2048),
     seen text[] not null default '{}',
     outbox_total int,

@@ -12,7 +12,7 @@ from server.community.groups import Group, GroupLine
 from server.community.notifications import Notification
 from server.community.timelines import OwnPost, Reply, ThreadHead, ThreadLine
 from web import present
-from web.views.parts import GroupRef, GroupView, NoteView, PersonView, PostView, RuleView, ThreadRow
+from web.views.parts import GroupRef, GroupView, NoteView, Older, PersonView, PostView, RuleView, ThreadRow
 from web.visit import Visit
 
 
@@ -73,7 +73,15 @@ def thread_row(visit: Visit, line: ThreadLine, *, with_group: bool) -> ThreadRow
         pinned=line.pinned,
         locked=line.locked,
         poll=line.poll,
+        waiting_for=line.group_host if line.waiting else None,
     )
+
+
+def older(group: Group) -> Older | None:
+    """How far the reading of the group's past is; None where it is not being read."""
+    if group.older_about is None:
+        return None
+    return Older(group.older_here or 0, group.older_about)
 
 
 def own_row(visit: Visit, post: OwnPost, author: PersonView) -> ThreadRow:

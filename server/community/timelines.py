@@ -12,7 +12,7 @@ END = (1 << 63) - 1
 
 
 class ThreadLine(Row, frozen=True):
-    """A thread in a list."""
+    """A thread in a list. `waiting`: a group elsewhere has not shown it yet, so that its author alone sees it."""
 
     id: int
     position: int
@@ -24,6 +24,7 @@ class ThreadLine(Row, frozen=True):
     thank_count: int
     pinned: bool
     locked: bool
+    waiting: bool
     submitted_at: dt.datetime
     author_id: int
     author_name: str
@@ -36,8 +37,9 @@ class ThreadLine(Row, frozen=True):
 
 
 _SELECT_LINE = """
-    select p.id, p.position, p.active_position, coalesce(p.title, '') as title, p.link, p.excerpt, p.reply_count,
-           p.thank_count, p.pinned, p.locked, p.submitted_at, a.id as author_id, a.name as author_name,
+    select p.id, p.position, coalesce(p.active_position, p.position) as active_position,
+           coalesce(p.title, '') as title, p.link, p.excerpt, p.reply_count, p.thank_count, p.pinned, p.locked,
+           p.announced_at is null as waiting, p.submitted_at, a.id as author_id, a.name as author_name,
            a.host as author_host, a.title as author_title, g.name as group_name, g.host as group_host,
            g.title as group_title, k.post_id is not null as poll
       from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
@@ -87,6 +89,26 @@ GROUP_ACTIVE = Query(
                 and active_position < $2
               order by active_position desc limit $3)) listed on listed.id = p.id
        order by listed.first desc, listed.place desc""",
+)
+# A group elsewhere: before all others, what its reader ($4) sent there and the group has not shown yet.
+GROUP_AND_OWN = Query(
+    ThreadLine,
+    _SELECT_LINE
+    + """join (
+            (select id, 2 as rank, id as place from posts
+              where author_id = $4 and group_id = $1 and state = 'published' and announced_at is null
+                and parent_id is null and parent_uri is null
+              order by id desc limit 10)
+            union all
+            (select id, 1 as rank, position as place from posts
+              where group_id = $1 and pinned and state = 'published' and active_position is not null
+              order by position desc limit 20)
+            union all
+            (select id, 0 as rank, active_position as place from posts
+              where group_id = $1 and not pinned and state = 'published' and active_position is not null
+                and active_position < $2
+              order by active_position desc limit $3)) listed on listed.id = p.id
+       order by listed.rank desc, listed.place desc""",
 )
 GROUP_NEWEST = Query(
     ThreadLine,
@@ -286,6 +308,11 @@ async def of_group(conn: Conn, group_id: int, sort: str, before: int = END, limi
     Without `before` the pinned ones come first, beyond `limit`; among the unanswered they are like any other.
     """
     return await GROUP_SORTS[sort].all(conn, group_id, before, limit)
+
+
+async def of_group_elsewhere(conn: Conn, viewer: Viewer, group_id: int, limit: int = PAGE) -> list[ThreadLine]:
+    """The newest threads of a group elsewhere and, before them, the viewer's own that wait for it."""
+    return await GROUP_AND_OWN.all(conn, group_id, END, limit, viewer.account_id)
 
 
 async def thread_head(conn: Conn, viewer: Viewer, post_id: int) -> ThreadHead:

@@ -9,6 +9,8 @@ from moderation import instances
 from server import limits, text
 from server.community import access, memberships, timelines
 from server.community.groups import Group
+from server.community.timelines import ThreadLine
+from server.db import Conn
 from server.errors import NotFound, Refused
 from server.ids import parse_id
 from server.messages import Message
@@ -57,8 +59,10 @@ async def group_page(visit: Visit) -> Response:
     before = parse_id(query.get("before", "")) or timelines.END
     async with visit.read() as conn:
         group = await access.access_group(conn, visit.viewer, name, host)
-        lines = await timelines.of_group(conn, group.id, sort, before, timelines.PAGE + 1)
+        lines = await _lines(visit, conn, group, sort, before)
         glance = await visit.look_beside(conn, rules_group(group))
+    waiting = [line for line in lines if line.waiting]
+    lines = lines[len(waiting) :]
     pinned = [line for line in lines if line.pinned] if sort != "unanswered" else []
     listed = lines[len(pinned) :]
     shown, older = listed[: timelines.PAGE], listed[timelines.PAGE :]
@@ -81,6 +85,9 @@ async def group_page(visit: Visit) -> Response:
             newer=f"{view.url}?{order}".rstrip("?&") if before != timelines.END else None,
             older=f"{view.url}?{order}before={last}" if older else None,
         ),
+        waiting=[describe.thread_row(visit, line, with_group=False) for line in waiting],
+        older=describe.older(group),
+        original_url=None if group.local else group.url or group.uri,
         answers_within=group.answers_within,
         address=f"@{group.name}@{visit.urls.host}" if group.local else "",
         write_url=None if why_not else f"{view.url}/write",
@@ -92,6 +99,12 @@ async def group_page(visit: Visit) -> Response:
         settings_url=f"{view.url}/settings" if moderates and group.local else None,
     )
     return await visit.show(page)
+
+
+async def _lines(visit: Visit, conn: Conn, group: Group, sort: str, before: int) -> list[ThreadLine]:
+    if sort == "active" and before == timelines.END and not group.local and visit.viewer.signed_in:
+        return await timelines.of_group_elsewhere(conn, visit.viewer, group.id, timelines.PAGE + 1)
+    return await timelines.of_group(conn, group.id, sort, before, timelines.PAGE + 1)
 
 
 async def rules_page(visit: Visit) -> Response:

@@ -178,6 +178,13 @@ class ThreadRow(Struct, frozen=True):
     poll: bool = False
 
 
+class Older(Struct, frozen=True):
+    """Older posts of a group elsewhere that are being read: so many are here, of `about` so many (0: not known yet)."""
+
+    here: int
+    about: int
+
+
 class Pager(Struct, frozen=True):
     """Addresses of the neighbouring pages of a list."""
 

@@ -12,6 +12,7 @@ from web.views.parts import (
     GroupRef,
     GroupView,
     NoteView,
+    Older,
     Page,
     Pager,
     PersonView,
@@ -64,7 +65,10 @@ class GroupsPage(Page, frozen=True):
 
 
 class GroupPage(Page, frozen=True):
-    """`sorts` are the three orders; `write_url` None comes with `why_not` as a sentence."""
+    """`sorts` are the three orders; `write_url` None comes with `why_not` as a sentence.
+
+    Of a group elsewhere: `waiting` are the reader's threads that it has not shown yet, `original_url` is its own page.
+    """
 
     template: ClassVar[str] = "group.html"
     nav: ClassVar[str] = "groups"
@@ -85,6 +89,9 @@ class GroupPage(Page, frozen=True):
     members_url: str | None = None
     queue_url: str | None = None
     settings_url: str | None = None
+    waiting: Sequence[ThreadRow] = ()
+    older: Older | None = None
+    original_url: str | None = None
 
 
 class ReplyForm(Struct, frozen=True):
