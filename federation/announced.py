@@ -253,7 +253,7 @@ async def settle_poll(runtime: Runtime, *, post_id: int) -> None:
         log.info("poll not settled", post=post_id, reason=str(why)[:200])
         return
     except FetchFailed as failed:
-        if not _for_good(failed):
+        if not for_good(failed):
             raise
         log.info("poll not there", post=post_id, reason=str(failed)[:200])
         return

@@ -3,6 +3,7 @@
 import typing
 
 from federation import keys
+from federation.alternates import MAX_PAGE
 from federation.budget import FetchBudget
 from federation.egress import EgressPolicy, RefusedUrl
 from federation.http import MAX_SMALL_JSON, Client, Fetched, FetchedObject, FoundDocument, SignRequest
@@ -63,6 +64,11 @@ class Outgoing:
         Whoever keeps a list of servers need not be on it.
         """
         return await self.client.get_json(url, accept="text/csv, text/plain, */*;q=0.1", limit=limit, etag=etag)
+
+    async def get_page(self, url: str, budget: FetchBudget | None = None) -> Fetched:
+        """GET a page for people, unsigned, as far as it is read for what it says of itself; raises FetchFailed."""
+        await self._check_welcome(url)
+        return await self.client.get_json(url, accept="text/html, application/xhtml+xml", limit=MAX_PAGE, budget=budget)
 
     async def signature(self) -> SignRequest | None:
         """Signs as our instance actor; None in the first seconds of an instance, while its keys are being made."""

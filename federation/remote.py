@@ -51,6 +51,7 @@ MOVED = Command(
      where actor_id in ($1, $2) and not exists (select 1 from lately)"""
 )
 INBOXES = Query(Inboxes, "select actor_id, inbox, shared_inbox, moderators from remote_actors where actor_id = $1")
+OUTBOX = Command("select outbox from remote_actors where actor_id = $1")
 BY_INBOX = Query(
     actors.Actor,
     """
@@ -59,6 +60,11 @@ BY_INBOX = Query(
       from remote_actors r join actors a on a.id = r.actor_id
      where (r.inbox = $1 or r.shared_inbox = $1) and a.deleted_at is null limit 20""",
 )
+
+
+async def outbox_of(conn: Conn, actor_id: int) -> str | None:
+    uri: str | None = await OUTBOX.value(conn, actor_id)
+    return uri
 
 
 async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
@@ -125,7 +131,8 @@ async def look_up(runtime: Runtime, typed: str) -> Actor:
         )
     try:
         await _check_not_blocked(runtime, handle["host"] if handle else authority(typed) or "")
-        uri = await _webfinger(runtime, handle["name"], handle["host"]) if handle else typed
+        wanted = {"!": "Group", "@": "Person"}.get(typed[0], "") if handle else ""
+        uri = await _webfinger(runtime, handle["name"], handle["host"], wanted) if handle else typed
         return await fetch_actor(runtime, uri, FetchBudget())
     except (FetchFailed, Unacceptable) as error:
         log.info("look-up failed", error=str(error)[:200])
@@ -140,8 +147,11 @@ async def _check_not_blocked(runtime: Runtime, host: str) -> None:
             raise Invalid({"address": "Nothing is taken from that server here."})
 
 
-async def _webfinger(runtime: Runtime, name: str, host: str) -> str:
-    """The actor id behind a handle."""
+KIND = "https://www.w3.org/ns/activitystreams#type"
+
+
+async def _webfinger(runtime: Runtime, name: str, host: str, wanted: str = "") -> str:
+    """The actor id behind a handle; of several, as on Lemmy, that of the `wanted` type."""
     outgoing = await runtime.use(client.Outgoing)
     resource = quote(f"acct:{name}@{host}", safe=":@")
     answer = await outgoing.get_json(
@@ -151,14 +161,26 @@ async def _webfinger(runtime: Runtime, name: str, host: str) -> str:
         document = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Unacceptable("webfinger_not_json") from None
+    found = _links_to_actors(document)
+    # One server may not say who lives on another one (B22).
+    home = authority(f"{outgoing.scheme_for(host)}://{host}")
+    at_home = [(uri, kind) for uri, kind in found if authority(uri) == home]
+    if not at_home:
+        raise Unacceptable("webfinger_no_actor")
+    return next((uri for uri, kind in at_home if kind == wanted), at_home[0][0])
+
+
+def _links_to_actors(document: object) -> list[tuple[str, str]]:
+    """Ids with the type that is said of each."""
     links = document.get("links") if isinstance(document, dict) else None
+    found = []
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == "self" and "json" in str(link.get("type")):
-            uri = parse.uri_of(link.get("href"))
-            # One server may not say who lives on another one (B22).
-            if uri is not None and authority(uri) == authority(f"{outgoing.scheme_for(host)}://{host}"):
-                return uri
-    raise Unacceptable("webfinger_no_actor")
+            properties = link.get("properties")
+            kind = properties.get(KIND) if isinstance(properties, dict) else ""
+            if (uri := parse.uri_of(link.get("href"))) is not None:
+                found.append((uri, str(kind)))
+    return found
 
 
 async def known_or_fetched(runtime: Runtime, uri: str, budget: FetchBudget) -> Actor:

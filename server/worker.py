@@ -51,6 +51,7 @@ ERRANDS: dict[str, str] = {
     "score_revision": "moderation.screening:score_revision",
     "fetch_parent": "federation.announced:fetch_parent",
     "fetch_announced": "federation.announced:fetch_announced",
+    "fetch_replies": "federation.replies:fetch_replies",
     "backfill_group": "federation.backfill:go_on",
     "refresh_actor": "federation.remote:refresh_actor",
     "refresh_moderators": "federation.moderators:refresh_moderators",

@@ -32,7 +32,7 @@ class Peer:
     """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first.
 
     `name` is the host name under which it speaks, where the test's resolver knows one; `answers` go before documents.
-    Paths in `failing` are answered with 503.
+    Paths in `failing` are answered with 503, those in `pages` with HTML; `invent` makes others when asked.
     """
 
     def __init__(self, address: str, software: str, name: str | None = None) -> None:
@@ -43,6 +43,9 @@ class Peer:
         self.answers: dict[str, Callable[[], web.Response]] = {}
         self.fetched: list[str] = []
         self.failing: set[str] = set()
+        self.pages: dict[str, str] = {}
+        self.webfinger: dict[str, list[Document]] = {}
+        self.invent: Callable[[str], Document | None] = lambda _path: None
         self.inbox: list[Document] = []
         self.numbers = itertools.count(1)
 
@@ -88,9 +91,11 @@ class Peer:
             return web.json_response({"version": "2.0", "software": {"name": self.software, "version": "1.0"}})
         if path == "/.well-known/webfinger":
             name = request.query["resource"].removeprefix("acct:").partition("@")[0]
-            link = {"rel": "self", "type": ACTIVITY, "href": f"{self.base}/u/{name}"}
-            return web.json_response({"subject": f"acct:{name}@{self.host}", "links": [link]})
-        document = self.documents.get(path)
+            links = self.webfinger.get(name) or [{"rel": "self", "type": ACTIVITY, "href": f"{self.base}/u/{name}"}]
+            return web.json_response({"subject": f"acct:{name}@{self.host}", "links": links})
+        if path in self.pages:
+            return web.Response(text=self.pages[path], content_type="text/html")
+        document = self.documents.get(path) or self.invent(path)
         if document is None:
             return web.Response(status=404)
         return web.Response(body=json.dumps(document), content_type=ACTIVITY)

@@ -208,7 +208,8 @@ async def test_both_sides_hold_the_same_after_a_minute_of_crashes(two: Two) -> N
     assert two.done["kill"] >= 8
     assert min(two.done.values()) >= 5, two.done
     for place in two.places:
-        assert await place.moot.value("select count(*) from dropped_deliveries") == 0
+        # Whoever answers what was removed meanwhile is refused; nothing else was given up.
+        assert await place.moot.value("select count(*) from dropped_deliveries where reason <> 'status_403'") == 0
 
 
 async def _read_the_past(brook: Place, oakham: Place) -> list[str]:

@@ -272,7 +272,7 @@ class NotificationsPage(Page, frozen=True):
 
 
 class LookupPage(Page, frozen=True):
-    """`found` is the group behind the address that was typed; `searching` while it is still being asked for."""
+    """`found` is the group behind the address that was typed; `found_title` is a thread that is being checked."""
 
     template: ClassVar[str] = "lookup.html"
     nav: ClassVar[str] = "groups"
@@ -280,7 +280,8 @@ class LookupPage(Page, frozen=True):
     address: Field = Field()
     found: GroupView | None = None
     about: str = ""
-    searching: bool = False
+    found_title: str = ""
+    found_url: str = ""
 
 
 class RulesPage(Page, frozen=True):
