@@ -72,9 +72,7 @@ async def test_C12_one_errand_reads_ten_documents(street: Street, village: Villa
     assert len(village.there.fetched) <= backfill.STEPS == 10
 
 
-async def test_C12_an_endless_outbox_ends(
-    street: Street, village: Village, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_C12_an_endless_outbox_ends(street: Street, village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "MOST_PAGES", 12)
     await ask(village)
     endless(village)
@@ -187,9 +185,7 @@ async def test_B9_an_address_that_answers_with_anothers_id_brings_that_one_or_no
 async def test_B7_the_past_changes_nothing_that_is_here(street: Street, village: Village) -> None:
     thread = await street.write("The crossing", "Where?")
     await ask(village)
-    village.enlist(
-        village.there.note(village.lena, "<p>Mine</p>") | {"id": thread.uri, "attributedTo": village.lena}
-    )
+    village.enlist(village.there.note(village.lena, "<p>Mine</p>") | {"id": thread.uri, "attributedTo": village.lena})
     await street.settle()
     after = await street.post(thread.uri)
     assert (after.html, after.group_id, after.author_id) == (thread.html, street.group_id, street.ana_id)
@@ -271,7 +267,7 @@ def test_B11_a_page_without_a_link_names_nothing(page: bytes) -> None:
     assert alternates.alternate_of(page, "https://good.example/page") is None
 
 
-async def test_B3_a_lookup_of_one_address_changes_no_other_actor(street: Street, village: Village, victim: Peer) -> None:
+async def test_B3_a_lookup_changes_no_other_actor(street: Street, village: Village, victim: Peer) -> None:
     vera = victim.actor("vera")
     village.there.documents["/u/fake"] = victim.documents["/u/vera"] | {"name": "Forged"}
     await lookup.look_up(street.runtime, vera)
