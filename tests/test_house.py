@@ -115,7 +115,7 @@ def test_transactions_open_only_where_requests_jobs_and_loops_begin() -> None:
     )
     # What waits for the network cannot run inside a transaction: an errand opens its own around the effect.
     errands = {target.partition(":")[0].replace(".", "/") + ".py" for target in (*ERRANDS.values(), *LOOPS.values())}
-    errands |= {"federation/inbox.py", "federation/remote.py", "federation/senders.py"}
+    errands |= {"federation/inbox.py", "federation/lookup.py", "federation/remote.py", "federation/senders.py"}
     found = [
         name_of(path)
         for path in product()

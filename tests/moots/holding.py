@@ -8,7 +8,9 @@ POSTS = """
     select p.uri, p.state, p.title, p.html, parent.uri as parent, root.uri as root, p.thank_count,
            array(select v.actor_id from votes v where v.post_id = p.id and v.value = 1) as voters,
            array(select a.uri from votes v join actors a on a.id = v.actor_id
-                  where v.post_id = p.id and v.value = 1 order by a.uri) as thanked_by
+                  where v.post_id = p.id and v.value = 1
+                  union all select voter_uri from attested_votes t where t.post_id = p.id
+                  order by 1) as thanked_by
       from posts p join actors g on g.id = p.group_id
       left join posts parent on parent.id = p.parent_id left join posts root on root.id = p.root_id
      where g.uri = $1 and p.position is not null and p.announced_at is not null"""
