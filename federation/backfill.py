@@ -17,13 +17,12 @@ from federation.egress import FetchFailed
 from federation.finds import finds_in
 from federation.parse import RemotePost, Unacceptable
 from federation.past import Ready
-from federation.received import Ignored
 from moderation import instances
 from server import clock, jobs, limits
 from server.community import groups, memberships
 from server.community.groups import Group
 from server.db import Command, Conn
-from server.errors import NotFound, Refused, TooMany
+from server.errors import MootError, NotFound, Refused, TooMany
 from server.ids import new_id
 from server.limits import Limit
 from server.runtime import Runtime
@@ -43,6 +42,10 @@ PATIENCE = 6
 FEATURED = Command("select featured from remote_actors where actor_id = $1")
 
 log = structlog.get_logger(__name__)
+
+
+class NotTaken(MootError):
+    """Something that was found and is of no use to us; it is left where it is."""
 
 
 async def begin(conn: Conn, _runtime: Runtime, *, group_id: int) -> None:
@@ -179,7 +182,7 @@ class _Step:
                 async with self.runtime.db.transaction() as conn:
                     await backfills.TRY_AGAIN.run(conn, find.id)
                 return self.state
-        except (Ignored, Unacceptable, Refused, NotFound) as why:
+        except (NotTaken, Unacceptable, Refused, NotFound) as why:
             log.info("old post not taken", uri=find.uri[:200], reason=str(why)[:200])
         return await self._let_go(find)
 
@@ -199,7 +202,7 @@ class _Step:
         async with self.runtime.db.read() as conn:
             known = await past.KNOWN.one(conn, [post.uri])
         if known is None and not past.belongs(self.group, find.kind, post):
-            raise Ignored("other_group")
+            raise NotTaken("other_group")
         ready = Ready([] if known else [(author, post)], [], [], [post] if known else [])
         return await self._keep(ready, find.kind, find.depth, next_page=self.state.next_page, done=find)
 
@@ -208,7 +211,7 @@ class _Step:
         page = await self._page(find.uri)
         ready = await self._ready("answer", page.items, find.uri)
         if find.kind == "context" and not page.items and not page.following:
-            raise Ignored("no_collection")
+            raise NotTaken("no_collection")
         further = page.following if find.page < paging.MAX_PAGES else None
         return await self._keep(
             ready, "answer", find.depth, next_page=self.state.next_page, done=find, further=further
@@ -248,7 +251,7 @@ class _Step:
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
             # One of them cannot be stored. Each alone, it stops nobody but itself.
             if done is not None and done.kind not in ("context", "replies"):
-                raise Ignored("unstorable") from None
+                raise NotTaken("unstorable") from None
             apart = Ready([], [post.uri for _, post in ready.written] + ready.later, ready.ours, ready.walk)
             return await self._keep(
                 apart, kind, depth, next_page=next_page, read=read, total=total, entries=entries, done=done,

@@ -86,7 +86,10 @@ async def test_replies_are_the_direct_ones_and_the_context_is_the_whole_thread(
     thread, replies = await _thread_with_replies(street)
     assert await items(street, f"{thread}/replies") == replies[:1]
     assert await items(street, f"{replies[0]}/replies") == replies[1:]
-    assert await items(street, f"{thread}/context") == [thread, *replies]
+    whole = await items(street, f"{thread}/context")
+    assert [one["id"] for one in whole] == [thread, *replies]
+    # Written out, so that whoever reads a whole thread need not ask for each post (FEP-f228).
+    assert [one["content"] for one in whole][1] == "<p>At the bridge</p>\n"
     head = await read(street, f"{thread}/context")
     assert (head["type"], head["attributedTo"]) == ("OrderedCollection", GROUP)
     for uri in (thread, *replies):
