@@ -78,6 +78,8 @@ async def prepare(conn: Conn) -> None:
         decoder=lambda data: msgspec.json.decode(data[1:]),
         format="binary",
     )
+    # asyncpg asks the database about arrays of numbers when it first meets one: here, and not within somebody's page.
+    await conn.fetchval("select $1::int8[]", [])
 
 
 class Database:
