@@ -3,7 +3,6 @@
 # ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
 
 import json
-import time
 import typing
 from collections.abc import Callable
 
@@ -25,6 +24,7 @@ from tests.federation.peer import PUBLIC, Document
 from tests.federation.street import GROUP, Street, addressed
 from tests.hostile import forging
 from tests.hostile.conftest import World
+from tests.hostile.costs import FACTOR, is_linear
 
 QUIRKS: dict[str, tuple[str, str]] = {
     "depth": ('"x": ' + "[" * 200_000 + "]" * 200_000, "too_deep"),
@@ -252,35 +252,17 @@ UNITS = (
     " ", "\n", "a.", "a-", "\\", '"', '"\\', "{", "[", '{"a":', '["', "(", '("', ',a="', ';a="', "=:", "9", "\u202e",
     "é", "<br>", "<!--", '<a href="', "@" + "a." * 20,
 )  # fmt: skip
-# What all of a longest text costs less than is no weapon, whatever it grows with.
-NO_WEAPON = 0.15
-
-
-def _cost(read: Callable[[str], object], unit: str, size: int) -> float:
-    """CPU seconds, the least of two tries."""
-    value = unit * (size // len(unit)) + "!"
-    tries = []
-    for _ in range(2):
-        began = time.process_time()
-        read(value)
-        tries.append(time.process_time() - began)
-    return min(tries)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_C18_every_reader_of_foreign_text_takes_linear_time(reader: str) -> None:
-    """Eight times the text costs about eight times as much; with the square of it, it would be 64 times."""
     read, longest = READERS[reader]
-    found = []
-    for unit in UNITS:
-        costs = [(_cost(read, unit, longest // 8), _cost(read, unit, longest))]
-        if costs[0][1] > 24 * costs[0][0] + NO_WEAPON:
-            # Once more, before a busy machine is taken for a slow reader.
-            costs.append((_cost(read, unit, longest // 8), _cost(read, unit, longest)))
-        if all(large > 24 * small + NO_WEAPON for small, large in costs):
-            found.append((unit, costs))
-    assert found == []
+
+    def of(unit: str, size: int) -> str:
+        return unit * (size // len(unit)) + "!"
+
+    assert [unit for unit in UNITS if not is_linear(read, of(unit, longest // FACTOR), of(unit, longest))] == []
 
 
 async def test_D7_every_text_in_the_database_has_its_length(street: Street) -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.hostile.costs import FACTOR, is_linear
 from tests.hostile.weakened import VARIANTS
 
 pytestmark = pytest.mark.slow
@@ -51,3 +52,8 @@ def test_without_a_defence_its_test_fails(variant: str, tmp_path: Path) -> None:
     assert failed.tag == "failure", child.stdout[-3000:]
     # The fault must be seen by the test, not be one of the weakening's own making.
     assert "weakened.py:" not in (failed.text or "")[-300:], failed.text
+
+
+def test_the_measure_of_costs_knows_a_square() -> None:
+    assert not is_linear(lambda n: sum(1 for _ in range(n) for _ in range(n)), 600, 600 * FACTOR)
+    assert is_linear(lambda n: sum(1 for _ in range(n)), 1_000_000, 1_000_000 * FACTOR)
