@@ -65,7 +65,8 @@ async def file_report(
 
     `group` must be as the reporter sees it. `forward`: other servers concerned may have it in the reporter's own words.
 
-    A resident must name a rule (Invalid); a Flag from elsewhere, which brings its `uri`, may name none. Raises NotFound
+    A resident must name a rule (Invalid), where there is any: a group elsewhere, or a new one, may have none that is
+    known here. A Flag from elsewhere, which brings its `uri`, may name none. Raises NotFound
     for what is not published, Refused: own_post, banned.
     """
     access.check_not_banned(group)
@@ -77,7 +78,8 @@ async def file_report(
         raise NotFound("post")
     if post.author_id == reporter.id:
         raise Refused("own_post", "This is your own post. You can change or delete it.")
-    rule = await rules.check_rule(conn, group.id, rule_id) if reporter.local or rule_id is not None else None
+    named = rule_id is not None or (reporter.local and bool(await rules.for_group(conn, group.id)))
+    rule = await rules.check_rule(conn, group.id, rule_id) if named else None
     comment = text.check_text("comment", comment, at_most=MAX_COMMENT)
     case_id = await cases.open_case(conn, post, post.revision, "report")
     report_id = new_id()

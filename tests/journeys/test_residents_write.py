@@ -225,3 +225,14 @@ async def test_a_report_names_a_rule_and_reaches_the_moderators(app: Starlette, 
     assert await runtime.db.pool.fetchval("select count(*) from reports") == 1
     assert (await ben.get(f"{thread.path}/report")).status == 404
     assert "1 post in Elm Street waits" in (await ana.get("/")).words
+
+
+async def test_a_report_needs_no_rule_where_there_is_none(app: Starlette, runtime: Runtime) -> None:
+    ana, ben = await signed_in(app, "ana"), await signed_in(app, "ben")
+    await add_group(runtime, moderator="ana")
+    thread = await written(ben, runtime, "Firewood")
+    page = await (await ana.get(thread.path)).follow("Report")
+    assert "Which rule does it break?" not in page.words
+    sent = await page.form("Send report").submit(comment="It is an advertisement.")
+    assert "The moderators will read your report." in sent.words
+    assert await runtime.db.pool.fetchval("select comment from reports where rule_id is null") is not None
