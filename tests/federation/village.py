@@ -93,8 +93,13 @@ class Village:
             group = await groups.BY_ID.one(conn, self.group_id, person_id)
             assert group is not None
             await memberships.join(conn, person, group)
+        await self.accept(person.uri)
+
+    async def accept(self, person_uri: str | None = None) -> None:
+        """The group lets in whoever asked last, or this one."""
         await self.street.settle()
-        follow = [one for one in self.there.of_type("Follow") if one["actor"] == person.uri][-1]
+        follows = self.there.of_type("Follow")
+        follow = [one for one in follows if person_uri in (None, one["actor"])][-1]
         accept = self.there.activity("Accept", self.uri, follow)
         assert (await self.street.moot.deliver(accept)).status == 202
 
