@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 ACTIVITY_JSON = "application/activity+json; charset=utf-8"
 AGE_SECONDS = 60
 MAX_TAGS = 2000
+NOT_SHARED = "private, no-store"
 
 
 def wants_page(request: Request) -> bool:
@@ -24,7 +25,7 @@ def document(request: Request, content: object, *, status: int = 200, shared: bo
     headers = {
         "ETag": etag,
         "Vary": "Accept",
-        "Cache-Control": f"public, max-age={AGE_SECONDS}" if shared else "private, no-store",
+        "Cache-Control": f"public, max-age={AGE_SECONDS}" if shared else NOT_SHARED,
     }
     if status == 200 and _knows(request, etag):
         return Response(status_code=304, headers=headers)

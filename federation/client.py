@@ -70,6 +70,11 @@ class Outgoing:
         await self._check_welcome(url)
         return await self.client.get_json(url, accept="text/html, application/xhtml+xml", limit=MAX_PAGE, budget=budget)
 
+    async def get_signed(self, url: str, budget: FetchBudget) -> Fetched:
+        """GET anything that answers 200, signed; raises FetchFailed."""
+        await self._check_welcome(url)
+        return await self.client.get_json(url, sign=await self.signature(), budget=budget)
+
     async def signature(self) -> SignRequest | None:
         """Signs as our instance actor; None in the first seconds of an instance, while its keys are being made."""
         urls = Urls(self._runtime.settings.base_url)

@@ -17,17 +17,19 @@ class Item(Row, frozen=True):
     item: str
 
 
-# Only what still stands: a removed text must not be read from here. Once in its plain spelling is enough.
+# Only what still stands: a removed text must not be read from here. Once in its plain spelling is enough, and what
+# names no event is nobody's to read (votes). $4: whether to somebody for whom the actor's group is, if it is private.
 OUTBOX = Query(
     Item,
     """select id as key, body as item from activities
-        where actor_id = $1 and public and id < $2 and type in ('Create', 'Announce') and event not like '%:spelled_%'
+        where actor_id = $1 and (public or $4) and id < $2 and type in ('Create', 'Announce')
+          and event not like '%:spelled_%'
           and exists (select 1 from posts p where p.id = post_id and p.state = 'published')
         order by id desc limit $3""",
 )
 OUTBOX_COUNT = Command(
     """select count(*) from activities
-        where actor_id = $1 and public and type in ('Create', 'Announce') and event not like '%:spelled_%'
+        where actor_id = $1 and (public or $2) and type in ('Create', 'Announce') and event not like '%:spelled_%'
           and exists (select 1 from posts p where p.id = post_id and p.state = 'published')"""
 )
 FOLLOWERS_COUNT = Command("select count(*) from memberships where target_id = $1 and state = 'joined'")
@@ -98,11 +100,11 @@ def page_of(uri: str, page: str, found: list[Item], *, decode: bool = False) -> 
     return document | ({"next": f"{uri}?page={found[-1].key}"} if len(found) == PAGE else {})
 
 
-async def outbox_page(conn: Conn, actor_id: int, uri: str, page: str) -> Document | None:
+async def outbox_page(conn: Conn, actor_id: int, uri: str, page: str, *, private: bool) -> Document | None:
     before = cursor(page)
     if before is None:
         return None
-    return page_of(uri, page, await OUTBOX.all(conn, actor_id, before or END, PAGE), decode=True)
+    return page_of(uri, page, await OUTBOX.all(conn, actor_id, before or END, PAGE, private), decode=True)
 
 
 class Usage(Row, frozen=True):
@@ -124,7 +126,9 @@ USAGE = Query(
            (select count(distinct account_id) from sessions where seen_at > clock_now() - interval '180 days')
                as active_half_year,
            (select coalesce(sum(g.thread_count), 0)::int8 from groups g join actors a on a.id = g.actor_id
-             where a.host is null) as threads,
-           (select coalesce(sum(p.reply_count), 0)::int8 from posts p join actors a on a.id = p.group_id
-             where p.parent_id is null and p.state = 'published' and a.host is null) as replies""",
+             where a.host is null and g.visibility = 'public') as threads,
+           (select coalesce(sum(p.reply_count), 0)::int8
+              from posts p join actors a on a.id = p.group_id join groups g on g.actor_id = p.group_id
+             where p.parent_id is null and p.state = 'published' and a.host is null
+               and g.visibility = 'public') as replies""",
 )

@@ -11,8 +11,9 @@ from federation import answers, collections
 from federation.client import VERSION
 from federation.documents import ACTIVITY
 from server import text
-from server.community import actors
+from server.community import access, actors, groups
 from server.community.actors import Actor
+from server.community.sessions import STRANGER
 from server.db import Conn
 from server.errors import NotFound
 from server.runtime import Runtime
@@ -61,7 +62,10 @@ async def _find(runtime: Runtime, urls: Urls, resource: str) -> Actor:
             actor = await actors.by_uri(conn, urls.instance_actor)
         else:
             actor = await actors.by_handle(conn, match["name"], None)
+        group = await groups.BY_ID.one(conn, actor.id, None) if actor is not None and actor.kind == "group" else None
     if actor is None or not actor.local or actor.suspended_at is not None or actor.deleted_at is not None:
+        raise NotFound("actor")
+    if group is not None and not access.may_know(STRANGER, group):
         raise NotFound("actor")
     return actor
 

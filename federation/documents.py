@@ -78,6 +78,7 @@ class PostRow(Row, frozen=True):
     group_name: str
     group_host: str | None
     visibility: str
+    group_followers: str | None
     root_id: int | None
     root_uri: str | None
     parent_id: int | None
@@ -113,7 +114,17 @@ class PostRow(Row, frozen=True):
     @property
     def public(self) -> bool:
         """Whether other servers may see it: as a stranger would."""
-        return self.state == "published" and self.announced_at is not None and self.visibility == "public"
+        return self.shown and self.visibility == "public"
+
+    @property
+    def shown(self) -> bool:
+        """Whether those see it for whom its group is."""
+        return self.state == "published" and self.announced_at is not None
+
+    @property
+    def readers(self) -> list[str]:
+        """Whom it is for: everybody, or of a private group its members, never the public (as Lemmy 1.0 says it)."""
+        return [PUBLIC] if self.visibility == "public" else [self.group_uri, self.group_followers or self.group_uri]
 
 
 _SELECT = (
@@ -122,7 +133,10 @@ _SELECT = (
            p.pinned, p.thank_count, p.position, p.announced_at, p.submitted_at, p.edited_at, p.ended_at,
            x.body as received, a.id as author_id,
            a.uri as author_uri, a.host as author_host, g.id as group_id, g.uri as group_uri, g.name as group_name,
-           g.host as group_host, gr.visibility, p.root_id, root.uri as root_uri, p.parent_id,
+           g.host as group_host, gr.visibility,
+           case when gr.visibility = 'private' and g.host is not null
+                then (select followers from remote_actors where actor_id = g.id)
+                else g.uri || '/followers' end as group_followers, p.root_id, root.uri as root_uri, p.parent_id,
            coalesce(parent.uri, p.parent_uri) as parent_uri, pa.id as parent_author_id, pa.uri as parent_author_uri,
            pa.name as parent_author_name, pa.host as parent_author_host, named.said, q.options, q.counts, q.multiple,
            q.voter_count, q.closes_at
@@ -182,9 +196,10 @@ def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | No
         "url": urls.absolute(page),
         "followers": f"{actor.uri}/followers",
         "summary": actor.about_html,
-        "manuallyApprovesFollowers": group is not None and group.join_mode != "open",
+        # Lemmy takes it for "private", and then refuses what is addressed to the public.
+        "manuallyApprovesFollowers": group is not None and group.visibility == "private",
         "discoverable": group is None or group.discoverable,
-        "indexable": group is None or group.discoverable,
+        "indexable": group is None or (group.discoverable and group.visibility == "public"),
     }
     if actor.about_source:
         document["source"] = {"content": actor.about_source, "mediaType": "text/markdown"}
@@ -205,11 +220,12 @@ def post_document(
 
     `summary_is_warning`: the reader's software hides text behind it. Then the title stands in the text itself.
     """
+    public = post.visibility == "public"
     document: Document = {
         "id": post.uri,
         "attributedTo": post.author_uri,
-        "to": [post.group_uri, PUBLIC] if post.is_thread else [PUBLIC],
-        "cc": [f"{post.author_uri}/followers"],
+        "to": [post.group_uri, PUBLIC] if public and post.is_thread else post.readers,
+        "cc": [f"{post.author_uri}/followers"] if public else [],
         "audience": post.group_uri,
         "content": post.html,
         "mediaType": "text/html",
@@ -231,7 +247,9 @@ def post_document(
         document["context"] = f"{urls.post(post.root_id)}/context"
     if not post.is_thread:
         document |= _reply_part(post)
-    document["cc"] = list(dict.fromkeys([*document["cc"], *(one.uri for one in post.mentions)]))  # type: ignore[misc]
+    if public:
+        named_too = (one.uri for one in post.mentions)
+        document["cc"] = list(dict.fromkeys([*document["cc"], *named_too]))  # type: ignore[misc]
     if not post.is_thread:
         return document
     document |= _thread_part(post, summary_is_warning)
@@ -300,11 +318,10 @@ def _words_of_poll(urls: Urls, post: PostRow) -> Document:
 
 
 def _reply_part(post: PostRow) -> Document:
-    part: Document = {
-        "type": "Note",
-        "inReplyTo": post.parent_uri,
-        "cc": [post.group_uri, f"{post.author_uri}/followers"],
-    }
+    part: Document = {"type": "Note", "inReplyTo": post.parent_uri}
+    if post.visibility != "public":
+        return part
+    part["cc"] = [post.group_uri, f"{post.author_uri}/followers"]
     if post.parent_author_uri:
         part["to"] = [PUBLIC, post.parent_author_uri]
     return part

@@ -1,28 +1,46 @@
 """What instances read and post to under /ap: actors, posts, activities, collections, inboxes."""
 
+import typing
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from federation import answers, collections, discovery, documents, inbox, keys, outbox, software, spellings
+from federation import answers, collections, discovery, documents, inbox, keys, outbox, software, spellings, visitors
 from federation.answers import problem
 from federation.documents import CONTEXT, PostRow
 from federation.incoming import IncomingRequest
 from federation.media_types import is_activity_json
+from federation.visitors import guarded
 from server.askers import client_key
-from server.community import actors, groups
+from server.community import access, actors, groups
 from server.community.actors import Actor
+from server.community.groups import Group
+from server.community.sessions import STRANGER
 from server.db import Conn
 from server.ids import parse_id
 from server.runtime import Runtime
-from server.urls import Urls, group_page, person_page, thread_page
+from server.urls import Urls, authority, group_page, person_page, thread_page
 
 FOLDERS = {"people": "person", "groups": "group"}
 RETRY_SECONDS = 10
 
-Reply = Callable[[Request, Runtime, Conn, Actor], Awaitable[Response]]
+
+class Asked(typing.NamedTuple):
+    """One of our actors, for whoever asks. `insider`: they may read what is written in it, if it is a group."""
+
+    actor: Actor
+    group: Group | None
+    insider: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether what is said of it is the same for everybody, so that caches may keep it."""
+        return self.group is None or self.group.visibility == "public"
+
+
+Reply = Callable[[Request, Runtime, Conn, Asked], Awaitable[Response]]
 
 
 def _runtime(request: Request) -> Runtime:
@@ -44,62 +62,93 @@ async def post_to_inbox(request: Request) -> Response:
     return problem(answer.status, answer.reason, answer.retry_after)
 
 
-def _of_actor(reply: Reply) -> Callable[[Request], Awaitable[Response]]:
+def _of_actor(reply: Reply) -> visitors.Answer:
     """An address of one of our living people or groups."""
 
-    async def endpoint(request: Request) -> Response:
-        kind = FOLDERS.get(request.path_params["folder"])
-        runtime = _runtime(request)
+    async def answer(request: Request, runtime: Runtime) -> Response:
+        kind, name = FOLDERS.get(request.path_params["folder"]), request.path_params["name"]
         async with runtime.db.read() as conn:
-            actor = await actors.by_handle(conn, request.path_params["name"], None)
-            if actor is None or actor.kind != kind or actor.suspended_at is not None:
-                return problem(404, "no_such_actor")
-            if actor.deleted_at is not None:
+            actor = await actors.by_handle(conn, name, None)
+            if actor is not None and (actor.kind != kind or actor.suspended_at is not None):
+                actor = None
+            if actor is not None and actor.deleted_at is not None:
                 gone = {"@context": CONTEXT[0], "id": actor.uri, "type": "Tombstone"}
                 return answers.document(request, gone, status=410)
-            return await reply(request, runtime, conn, actor)
+            group = await groups.BY_ID.one(conn, actor.id, None) if actor is not None and kind == "group" else None
+            if actor is not None and (group is None or group.visibility == "public"):
+                return await reply(request, runtime, conn, Asked(actor, group, insider=True))
+        visitor = await visitors.visitor_of(runtime, request)
+        if actor is None or group is None:
+            return problem(404, "no_such_actor")
+        async with runtime.db.read() as conn:
+            insider = await access.instance_may_read(conn, group, authority(visitor) if visitor else None)
+            if not insider and not access.may_know(STRANGER, group):
+                return problem(404, "no_such_actor")
+            return await reply(request, runtime, conn, Asked(actor, group, insider))
 
-    return endpoint
+    return answer
 
 
-async def _actor(request: Request, runtime: Runtime, conn: Conn, actor: Actor) -> Response:
+async def _actor(request: Request, runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    actor = asked.actor
     if answers.wants_page(request):
         return answers.to_page(group_page(actor.name) if actor.kind == "group" else person_page(actor.name))
     public = await keys.public_keys(conn, actor.id)
     if public is None:
         # Its keys are being made; without them nobody could believe what it says.
         return problem(503, "keys_not_made_yet", RETRY_SECONDS)
-    group = await groups.BY_ID.one(conn, actor.id, None) if actor.kind == "group" else None
-    document = documents.actor_document(Urls(runtime.settings.base_url), actor, public, group)
-    return answers.document(request, document)
+    document = documents.actor_document(Urls(runtime.settings.base_url), actor, public, asked.group)
+    return answers.document(request, document, shared=asked.shared)
 
 
-async def _outbox(request: Request, _runtime: Runtime, conn: Conn, actor: Actor) -> Response:
-    uri = f"{actor.uri}/outbox"
+async def _outbox(request: Request, _runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    if not asked.insider:
+        return problem(404, "no_such_collection")
+    actor_id, uri, private = asked.actor.id, f"{asked.actor.uri}/outbox", not asked.shared
     page = request.query_params.get("page")
     if page is None:
-        return answers.document(request, collections.head(uri, await collections.OUTBOX_COUNT.value(conn, actor.id)))
-    content = await collections.outbox_page(conn, actor.id, uri, page)
-    return answers.document(request, content) if content is not None else problem(404, "no_such_page")
+        total = await collections.OUTBOX_COUNT.value(conn, actor_id, private)
+        return answers.document(request, collections.head(uri, total), shared=asked.shared)
+    content = await collections.outbox_page(conn, actor_id, uri, page, private=private)
+    if content is None:
+        return problem(404, "no_such_page")
+    return answers.document(request, content, shared=asked.shared)
 
 
-async def _followers(request: Request, _runtime: Runtime, conn: Conn, actor: Actor) -> Response:
-    total = await collections.FOLLOWERS_COUNT.value(conn, actor.id)
-    return answers.document(request, collections.counted(f"{actor.uri}/followers", total))
+async def _followers(request: Request, _runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    somebody = request.query_params.get("is_follower")
+    if somebody is not None and not await _has_member(conn, asked, authority(somebody)):
+        return problem(404, "no_such_follower")
+    total = await collections.FOLLOWERS_COUNT.value(conn, asked.actor.id)
+    content = collections.counted(f"{asked.actor.uri}/followers", total)
+    return answers.document(request, content, shared=asked.shared)
 
 
-async def _featured(request: Request, runtime: Runtime, conn: Conn, actor: Actor) -> Response:
-    urls = Urls(runtime.settings.base_url)
-    pinned = await documents.FEATURED.all(conn, actor.id)
-    items: list[object] = [documents.post_document(urls, post) for post in pinned]
-    return answers.document(request, collections.whole(f"{actor.uri}/featured", items) | {"@context": CONTEXT})
+async def _has_member(conn: Conn, asked: Asked, host: str | None) -> bool:
+    """Lemmy's question to a private group, before it shows a post of its own there to a third server."""
+    if asked.group is None or asked.shared or not asked.insider:
+        return False
+    return await access.instance_may_read(conn, asked.group, host)
 
 
-async def _moderators(request: Request, _runtime: Runtime, conn: Conn, actor: Actor) -> Response:
-    if actor.kind != "group":
+async def _featured(request: Request, runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    if not asked.insider:
         return problem(404, "no_such_collection")
-    items: list[object] = [one.item for one in await collections.MODERATORS.all(conn, actor.id)]
-    return answers.document(request, collections.whole(f"{actor.uri}/moderators", items))
+    urls = Urls(runtime.settings.base_url)
+    pinned = await documents.FEATURED.all(conn, asked.actor.id)
+    items: list[object] = [documents.post_document(urls, post) for post in pinned]
+    content = collections.whole(f"{asked.actor.uri}/featured", items) | {"@context": CONTEXT}
+    return answers.document(request, content, shared=asked.shared)
+
+
+async def _moderators(request: Request, _runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    if asked.group is None:
+        return problem(404, "no_such_collection")
+    items: list[object] = [one.item for one in await collections.MODERATORS.all(conn, asked.actor.id)]
+    uri = f"{asked.actor.uri}/moderators"
+    # Who belongs to a private group is for those who belong to it (H11).
+    content = collections.whole(uri, items) if asked.insider else collections.counted(uri, len(items))
+    return answers.document(request, content, shared=asked.shared)
 
 
 async def instance_actor(request: Request) -> Response:
@@ -114,36 +163,49 @@ async def instance_actor(request: Request) -> Response:
     return answers.document(request, documents.actor_document(urls, actor, public))
 
 
-async def instance_outbox(request: Request) -> Response:
-    uri = Urls(_runtime(request).settings.base_url).instance_actor
+async def instance_outbox(request: Request, runtime: Runtime) -> Response:
+    uri = Urls(runtime.settings.base_url).instance_actor
     return answers.document(request, collections.whole(f"{uri}/outbox", []))
 
 
-async def _post_row(request: Request, conn: Conn, *, of_our_groups: bool = False) -> PostRow | None:
-    """A post of our people; with `of_our_groups` also others' posts in our groups, whose conversation is here."""
-    post_id = parse_id(request.path_params["id"])
-    post = await documents.BY_ID.one(conn, post_id) if post_id is not None else None
-    # What is held, waiting or not ours does not exist for others (H6).
-    ours = post is not None and (post.local or (of_our_groups and post.group_host is None))
-    if post is None or not ours or post.visibility != "public" or post.position is None:
-        return None
+def _exists(post: PostRow, *, of_our_groups: bool) -> bool:
+    """Whether there is such a post, for those for whom its group is. What is held, waiting or not ours is none (H6).
+
+    `of_our_groups`: also others' posts in our groups, whose conversation is here.
+    """
+    ours = post.local or (of_our_groups and post.group_host is None)
+    if not ours or post.visibility == "local" or post.position is None:
+        return False
     if post.state in ("published", "removed", "deleted") and post.announced_at is not None:
-        return post
+        return True
     # In a group elsewhere that has not announced it yet, that group's server must be able to read it.
-    return post if post.state == "published" and post.group_host is not None else None
+    return post.state == "published" and post.group_host is not None
 
 
-async def post(request: Request) -> Response:
-    """A thread or reply of ours; 410 with a Tombstone once it is removed or deleted."""
-    runtime = _runtime(request)
+async def _post_row(request: Request, runtime: Runtime, *, of_our_groups: bool = False) -> PostRow | None:
+    """The post that is asked for, if the asking instance may read it."""
+    post_id = parse_id(request.path_params["id"])
     async with runtime.db.read() as conn:
-        found = await _post_row(request, conn)
-        if found is None:
-            return problem(404, "no_such_post")
-        if answers.wants_page(request):
-            return answers.to_page(thread_page(found.id))
-        if found.state != "published":
-            return answers.document(request, documents.tombstone(found), status=410)
+        post = await documents.BY_ID.one(conn, post_id) if post_id is not None else None
+    if post is not None and post.visibility == "public":
+        return post if _exists(post, of_our_groups=of_our_groups) else None
+    visitor = await visitors.visitor_of(runtime, request)
+    if post is None or not _exists(post, of_our_groups=of_our_groups):
+        return None
+    return post if await visitors.reads(runtime, post.group_id, visitor) else None
+
+
+async def post(request: Request, runtime: Runtime) -> Response:
+    """A thread or reply of ours; 410 with a Tombstone once it is removed or deleted."""
+    found = await _post_row(request, runtime)
+    if found is None:
+        return problem(404, "no_such_post")
+    if answers.wants_page(request):
+        return answers.to_page(thread_page(found.id))
+    public = found.visibility == "public"
+    if found.state != "published":
+        return answers.document(request, documents.tombstone(found), status=410, shared=public)
+    async with runtime.db.read() as conn:
         signature = request.headers.get("signature-input") or request.headers.get("signature", "")
         reader = await software.reader_software(conn, signature)
     urls = Urls(runtime.settings.base_url)
@@ -151,48 +213,47 @@ async def post(request: Request) -> Response:
     # How many thanked, and nobody's name (H12); Mastodon shows it beside the post.
     likes = {"id": f"{urls.post(found.id)}/likes", "type": "Collection", "totalItems": found.thank_count}
     document = {"@context": CONTEXT} | spellings.spell(urls, found, spelling) | {"likes": likes}
-    return answers.document(request, document, shared=spelling is spellings.of(found, None))
+    return answers.document(request, document, shared=public and spelling is spellings.of(found, None))
 
 
-async def likes(request: Request) -> Response:
+async def likes(request: Request, runtime: Runtime) -> Response:
     """How many thanked for a post of ours."""
-    runtime = _runtime(request)
-    async with runtime.db.read() as conn:
-        found = await _post_row(request, conn)
+    found = await _post_row(request, runtime)
     if found is None or found.state != "published":
         return problem(404, "no_such_post")
     uri = f"{Urls(runtime.settings.base_url).post(found.id)}/likes"
-    return answers.document(request, collections.counted(uri, found.thank_count) | {"type": "Collection"})
+    content = collections.counted(uri, found.thank_count) | {"type": "Collection"}
+    return answers.document(request, content, shared=found.visibility == "public")
 
 
-async def replies(request: Request) -> Response:
+async def replies(request: Request, runtime: Runtime) -> Response:
     """The direct replies of a post: Mastodon walks them to find the whole thread."""
-    return await _post_collection(request, "replies")
+    return await _post_collection(request, runtime, "replies")
 
 
-async def context(request: Request) -> Response:
+async def context(request: Request, runtime: Runtime) -> Response:
     """All posts of a thread (FEP-7888)."""
-    return await _post_collection(request, "context")
+    return await _post_collection(request, runtime, "context")
 
 
-async def _post_collection(request: Request, name: str) -> Response:
+async def _post_collection(request: Request, runtime: Runtime, name: str) -> Response:
     query, total = (
         (collections.REPLIES, collections.REPLIES_COUNT)
         if name == "replies"
         else (collections.THREAD, collections.THREAD_COUNT)
     )
-    runtime = _runtime(request)
+    found = await _post_row(request, runtime, of_our_groups=name == "context")
+    if found is None or found.state == "deleted":
+        return problem(404, "no_such_post")
+    shared = found.visibility == "public"
+    uri = f"{Urls(runtime.settings.base_url).post(found.id)}/{name}"
+    page = request.query_params.get("page")
     async with runtime.db.read() as conn:
-        found = await _post_row(request, conn, of_our_groups=name == "context")
-        if found is None or found.state == "deleted":
-            return problem(404, "no_such_post")
-        uri = f"{Urls(runtime.settings.base_url).post(found.id)}/{name}"
-        page = request.query_params.get("page")
         if page is None:
             content = collections.head(uri, await total.value(conn, found.id))
             if name == "context":
                 content |= {"attributedTo": found.group_uri}
-            return answers.document(request, content)
+            return answers.document(request, content, shared=shared)
         after = collections.cursor(page)
         if after is None:
             return problem(404, "no_such_page")
@@ -200,7 +261,7 @@ async def _post_collection(request: Request, name: str) -> Response:
         content = collections.page_of(uri, page, items)
         if name == "context":
             content["orderedItems"] = await _written_out(conn, runtime, found.id, [one.item for one in items])
-    return answers.document(request, content)
+    return answers.document(request, content, shared=shared)
 
 
 async def _written_out(conn: Conn, runtime: Runtime, root_id: int, uris: list[str]) -> list[object]:
@@ -214,18 +275,24 @@ async def _written_out(conn: Conn, runtime: Runtime, root_id: int, uris: list[st
     return [written.get(uri, uri) for uri in uris]
 
 
-async def activity(request: Request) -> Response:
+async def activity(request: Request, runtime: Runtime) -> Response:
     """An activity of ours, as it was sent. Lemmy, PieFed and Mastodon ask for what they were told of."""
     activity_id = parse_id(request.path_params["id"])
-    async with _runtime(request).db.read() as conn:
+    async with runtime.db.read() as conn:
         stored = await outbox.BY_ID.one(conn, activity_id) if activity_id is not None else None
-        if stored is None or not stored.public:
+        about = await documents.BY_ID.one(conn, stored.post_id) if stored and stored.post_id is not None else None
+    private = about is not None and about.visibility != "public"
+    if stored is None or private or not stored.public:
+        visitor = await visitors.visitor_of(runtime, request)
+        # What names no event is between two servers: a vote, a Follow and its answer.
+        if stored is None or about is None or stored.event is None:
             return problem(404, "no_such_activity")
-        about = await documents.BY_ID.one(conn, stored.post_id) if stored.post_id is not None else None
+        if not await visitors.reads(runtime, about.group_id, visitor):
+            return problem(404, "no_such_activity")
     # An activity shows its post's text: it goes when the post goes.
-    if about is not None and not about.public and stored.type in ("Create", "Update", "Announce"):
+    if about is not None and not about.shown and stored.type in ("Create", "Update", "Announce"):
         return problem(410, "gone")
-    return answers.document(request, stored.body.encode())
+    return answers.document(request, stored.body.encode(), shared=not private)
 
 
 def routes() -> list[BaseRoute]:
@@ -236,16 +303,16 @@ def routes() -> list[BaseRoute]:
         Route("/ap/inbox", post_to_inbox, methods=["POST"]),
         Route("/ap/instance", instance_actor),
         Route("/ap/instance/inbox", post_to_inbox, methods=["POST"]),
-        Route("/ap/instance/outbox", instance_outbox),
-        Route("/ap/posts/{id}", post),
-        Route("/ap/posts/{id}/likes", likes),
-        Route("/ap/posts/{id}/replies", replies),
-        Route("/ap/posts/{id}/context", context),
-        Route("/ap/activities/{id}", activity),
-        Route(actor, _of_actor(_actor)),
+        Route("/ap/instance/outbox", guarded(instance_outbox)),
+        Route("/ap/posts/{id}", guarded(post, page=True)),
+        Route("/ap/posts/{id}/likes", guarded(likes)),
+        Route("/ap/posts/{id}/replies", guarded(replies)),
+        Route("/ap/posts/{id}/context", guarded(context)),
+        Route("/ap/activities/{id}", guarded(activity)),
+        Route(actor, guarded(_of_actor(_actor), page=True)),
         Route(f"{actor}/inbox", post_to_inbox, methods=["POST"]),
-        Route(f"{actor}/outbox", _of_actor(_outbox)),
-        Route(f"{actor}/followers", _of_actor(_followers)),
-        Route(f"{actor}/featured", _of_actor(_featured)),
-        Route(f"{actor}/moderators", _of_actor(_moderators)),
+        Route(f"{actor}/outbox", guarded(_of_actor(_outbox))),
+        Route(f"{actor}/followers", guarded(_of_actor(_followers))),
+        Route(f"{actor}/featured", guarded(_of_actor(_featured))),
+        Route(f"{actor}/moderators", guarded(_of_actor(_moderators))),
     ]

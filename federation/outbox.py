@@ -9,7 +9,7 @@ import typing
 import msgspec
 
 from federation import delivery, keys, software
-from federation.documents import CONTEXT, PUBLIC, Document
+from federation.documents import CONTEXT, Document
 from server.db import Command, Conn, Query, Row
 from server.ids import new_id
 from server.urls import Urls
@@ -32,6 +32,7 @@ class Stored(Row, frozen=True):
     actor_id: int
     type: str
     post_id: int | None
+    event: str | None
     body: str
     public: bool
 
@@ -40,24 +41,26 @@ ADD = Command(
     """insert into activities (id, uri, actor_id, type, post_id, event, body, public)
        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"""
 )
-BY_ID = Query(Stored, "select id, uri, actor_id, type, post_id, body, public from activities where id = $1")
+BY_ID = Query(Stored, "select id, uri, actor_id, type, post_id, event, body, public from activities where id = $1")
 BY_EVENT = Query(
-    Stored, "select id, uri, actor_id, type, post_id, body, public from activities where actor_id = $1 and event = $2"
+    Stored,
+    """select id, uri, actor_id, type, post_id, event, body, public from activities
+        where actor_id = $1 and event = $2""",
 )
 # The boost of a thread that microblogs hold now: after a restore, the later one.
 CURRENT_BOOST = Query(
     Stored,
-    """select id, uri, actor_id, type, post_id, body, public from activities
+    """select id, uri, actor_id, type, post_id, event, body, public from activities
         where actor_id = $1 and post_id = $2 and type = 'Announce' and event like '%:boost' order by id desc limit 1""",
 )
 LATEST_OF = Query(
     Stored,
-    """select id, uri, actor_id, type, post_id, body, public from activities
+    """select id, uri, actor_id, type, post_id, event, body, public from activities
         where actor_id = $1 and post_id = $2 and type = $3 order by id desc limit 1""",
 )
 LATEST_OF_POST = Query(
     Stored,
-    """select id, uri, actor_id, type, post_id, body, public from activities
+    """select id, uri, actor_id, type, post_id, event, body, public from activities
         where post_id = $1 and type = $2 order by id desc limit 1""",
 )
 # One row an inbox: many members of one instance share its inbox.
@@ -87,7 +90,7 @@ PERSONAL_INBOX_OF = Query(
 )
 LATEST_FOLLOW = Query(
     Stored,
-    """select id, uri, actor_id, type, post_id, body, public from activities
+    """select id, uri, actor_id, type, post_id, event, body, public from activities
         where actor_id = $1 and type = 'Follow' and body::jsonb ->> 'object' = $2 order by id desc limit 1""",
 )
 KEEP_RECEIVED = Command(
@@ -168,12 +171,15 @@ def known_microblogs(readers: list[Reader]) -> list[Reader]:
     return [reader for reader in readers if software.is_microblog(reader.software)]
 
 
-def announce(group_uri: str, what: object) -> Document:
-    """A group's Announce, of a whole activity (FEP-1b12) or of a thread's id (a boost). Lemmy wants Public in `to`."""
+def announce(group_uri: str, what: object, to: list[str]) -> Document:
+    """A group's Announce, of a whole activity (FEP-1b12) or of a thread's id (a boost).
+
+    `to` is whom the thing in the group is for (`PostRow.readers`); Lemmy wants Public in `to`, not in `cc`.
+    """
     # A proof covers the context.
     if isinstance(what, dict) and "proof" not in what:
         what = {name: value for name, value in what.items() if name != "@context"}
-    return {"type": "Announce", "actor": group_uri, "to": [PUBLIC], "cc": [f"{group_uri}/followers"], "object": what}
+    return {"type": "Announce", "actor": group_uri, "to": to, "cc": [f"{group_uri}/followers"], "object": what}
 
 
 async def keep_received(conn: Conn, post_id: int, revision: int, raw: bytes) -> None:

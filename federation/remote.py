@@ -31,6 +31,7 @@ class Inboxes(Row, frozen=True):
     actor_id: int
     inbox: str
     shared_inbox: str | None
+    followers: str | None
     moderators: str | None
 
 
@@ -50,7 +51,10 @@ MOVED = Command(
     update remote_actors set moved_at = clock_now(), moved_to = case when actor_id = $1 then $3 else moved_to end
      where actor_id in ($1, $2) and not exists (select 1 from lately)"""
 )
-INBOXES = Query(Inboxes, "select actor_id, inbox, shared_inbox, moderators from remote_actors where actor_id = $1")
+INBOXES = Query(
+    Inboxes,
+    "select actor_id, inbox, shared_inbox, followers, moderators from remote_actors where actor_id = $1",
+)
 OUTBOX = Command("select outbox from remote_actors where actor_id = $1")
 BY_INBOX = Query(
     actors.Actor,
@@ -88,7 +92,8 @@ async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
     )  # fmt: skip
     if actor.kind == "group":
         posting = "moderators" if document.moderators_only else "anyone"
-        await groups.know_remote(conn, actor.id, posting=posting, join_mode="ask" if document.asks_first else "open")
+        join_mode, visibility = ("ask", "private") if document.asks_first else ("open", "public")
+        await groups.know_remote(conn, actor.id, posting=posting, join_mode=join_mode, visibility=visibility)
         if document.moderators is not None:
             args: dict[str, object] = {"group_id": actor.id}
             await jobs.enqueue(conn, "refresh_moderators", args, ordering=f"moderators:{actor.id}")

@@ -13,7 +13,8 @@ async def spread_post(conn: Conn, runtime: Runtime, *, post_id: int, event: str)
     """A post was published, changed, deleted, removed or restored: tell who should know, each in their form."""
     urls = Urls(runtime.settings.base_url)
     post = await documents.BY_ID.one(conn, post_id)
-    if post is None or post.visibility != "public":
+    # What is written in a local group exists for nobody elsewhere.
+    if post is None or post.visibility == "local":
         return
     verb, _, detail = event.partition(":")
     if verb in ("delete", "remove"):
@@ -37,11 +38,7 @@ async def _tell_remote_group(conn: Conn, urls: Urls, post: PostRow, verb: str, e
     """A post in a group elsewhere: its author's own words go to that group; a removal here stays here."""
     if not post.local:
         return
-    readers = [
-        *await outbox.inbox_of(conn, post.group_id),
-        *await outbox.inbox_of(conn, post.parent_author_id),
-        *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
-    ]
+    readers = [*await outbox.inbox_of(conn, post.group_id), *await create.told_directly(conn, post)]
     if verb in ("create", "update"):
         await create.tell(conn, urls, post, event, readers, verb.capitalize())
     elif verb == "delete":

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from federation.documents import PUBLIC
 from server.db import Command, Conn, Query, Row
 from server.errors import NotFound
 
@@ -60,6 +61,15 @@ class Deed(Row, frozen=True):
     object_uri: str
     rule_number: int | None
     rule_title: str | None
+
+    @property
+    def public(self) -> bool:
+        return self.visibility == "public"
+
+    @property
+    def readers(self) -> list[str]:
+        """Whom it is for, as `PostRow.readers`: deeds are done in groups of ours."""
+        return [PUBLIC] if self.public else [self.group_uri, f"{self.group_uri}/followers"]
 
     @property
     def public_reason(self) -> str:

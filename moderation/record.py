@@ -102,13 +102,15 @@ ENTRIES = Query(
       from (
         (select id, verb, reason, reversed_by, created_at, rule_id, rule_version, moderator_id, group_id,
                 null::timestamptz as until, null::int8 as person_id
-           from decisions join groups gr on gr.actor_id = group_id and gr.visibility = 'public'
-          where ($1::int8 is null or group_id = $1) and id < $2 order by id desc limit $3)
+           from decisions join groups gr on gr.actor_id = group_id
+          where case when $1::int8 is null then gr.visibility = 'public' else group_id = $1 end and id < $2
+          order by id desc limit $3)
         union all
         (select id, verb, reason, reversed_by, created_at, rule_id, rule_version, moderator_id, group_id,
                 until, case when verb in ('promote', 'demote') then person_id end
-           from deeds join groups gr on gr.actor_id = group_id and gr.visibility = 'public'
-          where ($1::int8 is null or group_id = $1) and id < $2 order by id desc limit $3)) d
+           from deeds join groups gr on gr.actor_id = group_id
+          where case when $1::int8 is null then gr.visibility = 'public' else group_id = $1 end and id < $2
+          order by id desc limit $3)) d
       join actors m on m.id = d.moderator_id join actors g on g.id = d.group_id
       left join actors p on p.id = d.person_id
       left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
@@ -122,9 +124,9 @@ COUNTS = Query(
            count(*) filter (where d.verb = 'refuse')::int4 as refused,
            count(*) filter (where d.verb in ('keep', 'release'))::int4 as kept,
            count(*) filter (where d.verb = 'restore')::int4 as restored
-      from decisions d join groups gr on gr.actor_id = d.group_id and gr.visibility = 'public'
+      from decisions d join groups gr on gr.actor_id = d.group_id
       left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
-     where ($1::int8 is null or d.group_id = $1)
+     where case when $1::int8 is null then gr.visibility = 'public' else d.group_id = $1 end
        and d.created_at >= date_trunc('month', $2::timestamptz, 'UTC')
        and d.created_at < date_trunc('month', $3::timestamptz, 'UTC') + interval '1 month'
      group by 1, 2, 3 order by 1 desc, 2, 3""",
@@ -201,7 +203,10 @@ async def ban_statement(conn: Conn, viewer: Viewer, deed_id: int) -> BanStatemen
 
 
 async def page(conn: Conn, group_id: int | None, before: int = END, limit: int = PAGE) -> list[Entry]:
-    """Decisions of a group, or of all public groups, newest first; `before` is the last entry's id."""
+    """Decisions of a group, or of all public groups, newest first; `before` is the last entry's id.
+
+    Of a group that is not public the caller asks `access` first.
+    """
     return await ENTRIES.all(conn, group_id, before, limit)
 
 

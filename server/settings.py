@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     detoxify_tokenizer: str
     detoxify_python: str
     metrics_token: str
+    secure_mode: bool
 
     @property
     def host(self) -> str:
@@ -74,6 +75,7 @@ VARIABLES: dict[str, str] = {
     "FOLKMOOT_DETOXIFY_TOKENIZER": "",
     "FOLKMOOT_DETOXIFY_PYTHON": ".venv-ml/bin/python",
     "FOLKMOOT_METRICS_TOKEN": "",
+    "FOLKMOOT_SECURE_MODE": "false",
 }
 
 
@@ -101,6 +103,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         detoxify_tokenizer=value["FOLKMOOT_DETOXIFY_TOKENIZER"],
         detoxify_python=value["FOLKMOOT_DETOXIFY_PYTHON"],
         metrics_token=value["FOLKMOOT_METRICS_TOKEN"],
+        secure_mode=_choice("FOLKMOOT_SECURE_MODE", value["FOLKMOOT_SECURE_MODE"], ("true", "false")) == "true",
     )
 
 

@@ -39,6 +39,7 @@ def group_view(visit: Visit, group: Group | GroupLine) -> GroupView:
         membership="banned" if banned else group.membership or "none",  # type: ignore[arg-type]  # by the schema
         moderator=isinstance(group, Group) and group.moderated_by_viewer,
         active=visit.time(group.active_at) if group.active_at else None,
+        visibility=group.visibility,  # type: ignore[arg-type]  # by the schema
     )
 
 
@@ -179,7 +180,7 @@ NOTE_KINDS = {
     "report_answered": "report_answered", "joined_group": "joined", "asked_to_join": "join_asked",
     "not_let_in": "join_refused", "made_moderator": "made_moderator", "case_opened": "case",
     "removed_elsewhere": "removed_elsewhere", "put_out": "put_out", "banned": "banned", "unbanned": "unbanned",
-    "banned_elsewhere": "banned_elsewhere", "closed": "closed",
+    "banned_elsewhere": "banned_elsewhere", "closed": "closed", "invited": "invited",
     "membership_rests": "rests", "membership_resumes": "resumes", "policy_list_changed": "list_changed",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
     "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",

@@ -70,11 +70,9 @@ async def store(
     if post.is_vote:
         # Only its voter's own signature makes it one: no reply either.
         raise Ignored("poll_vote")
-    if not post.public:
-        # Meant for some people only: a group's page would show it to all.
-        raise Ignored("not_public")
     parent = await posts.by_uri(conn, post.in_reply_to) if post.in_reply_to else None
     group = await _group(conn, author, post, parent, via)
+    _check_readers(post, group)
     await instances.check_welcome_in(conn, group.id, author.host, policies)
     if group.local:
         # Who may write in a group elsewhere that group has decided before it announced the post: its moderators are
@@ -96,6 +94,18 @@ async def _check_open(conn: Conn, group: Group, parent: Post | None) -> None:
     if parent is not None and parent.root_id is not None:
         root = parent if parent.id == parent.root_id else await posts.by_id(conn, parent.root_id)
         access.check_unlocked(root, group)
+
+
+def _check_readers(post: RemotePost, group: Group) -> None:
+    """A post is for those for whom its group is; a group elsewhere answers itself for letting a public one in."""
+    if group.visibility == "private":
+        if post.public and group.local:
+            raise Ignored("public_in_private_group")
+        if not post.public and group.uri not in post.named:
+            raise Ignored("not_for_the_group")
+    elif not post.public:
+        # Meant for some people only: a group's page would show it to all.
+        raise Ignored("not_public")
 
 
 def _draft(author: Actor, group: Group, parent: Post | None, post: RemotePost) -> Draft:
@@ -122,8 +132,11 @@ async def _group(conn: Conn, author: Actor, post: RemotePost, parent: Post | Non
     if group_id is None:
         group_id = await _first_named_group(conn, post)
     group = await groups.BY_ID.one(conn, group_id, author.id) if group_id is not None else None
-    if group is None:
-        # Any server could fill our disk with what nobody here asked for (B27).
+    if group is None or access.keeps_from(group):
+        # Any server could fill our disk with what nobody here asked for (B27). What a group of ours keeps to itself
+        # is the same as what does not exist, for whoever does not belong to it (H1).
+        if not post.public:
+            raise Ignored("not_public")
         raise Ignored("nobody_here_reads_it")
     if not group.local and via is None:
         raise Ignored("waits_for_its_group")
@@ -161,8 +174,33 @@ async def record(
     """What its author says of a post, a Create or an Update; written once for each spelling in which it is read."""
     document = build(urls, post, spelling) | {"type": kind}
     return await outbox.record(
-        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}{spelling.value}"
-    )
+        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}{spelling.value}",
+        public=post.visibility == "public",
+    )  # fmt: skip
+
+
+async def told_directly(conn: Conn, post: PostRow) -> list[outbox.Reader]:
+    """Who hears from the author, also where nobody reads the group: whom they answer or name, and their own followers.
+
+    Of a private group nobody: what its members read comes from the group.
+    """
+    if post.visibility != "public":
+        return []
+    return [
+        *await outbox.inbox_of(conn, post.parent_author_id),
+        *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
+    ]
+
+
+async def told_by_group(conn: Conn, post: PostRow, *also: int) -> list[outbox.Reader]:
+    """The inboxes of the group's members, and, where everybody may read it, of these others.
+
+    Microblogs get nothing of a private group: they show no boost of what is not public, and would never obey the
+    removal of a copy that they got in another way.
+    """
+    if post.visibility != "public":
+        return outbox.forums(await outbox.readers_of(conn, post.group_id))
+    return await outbox.readers_of(conn, post.group_id, *also)
 
 
 async def tell(
@@ -180,15 +218,10 @@ async def tell(
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
     """A post in one of our groups is published: its author's Create, then the group's Announce of it."""
     # Without it an author elsewhere would never see that the group took their post up.
-    readers = await outbox.readers_of(conn, post.group_id, post.author_id)
+    readers = await told_by_group(conn, post, post.author_id)
     told: dict[Spelling, Document] = {}
     if post.local:
-        # The parent's author and the author's own followers hear from the author, also where nobody reads the group.
-        direct = [
-            *await outbox.inbox_of(conn, post.parent_author_id),
-            *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
-        ]
-        told = await tell(conn, urls, post, event, direct)
+        told = await tell(conn, urls, post, event, await told_directly(conn, post))
     if post.is_thread:
         await boost(conn, urls, post, event, readers)
     if post.local:
@@ -210,7 +243,9 @@ async def announce_own(
 
 async def boost(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:
     """Announce a thread's id. Never a reply: every reply would stand in microblog timelines as a boost of its own."""
-    document = outbox.announce(post.group_uri, post.uri)
+    if post.visibility != "public":
+        return
+    document = outbox.announce(post.group_uri, post.uri, post.readers)
     activity = await outbox.record(
         conn, urls, post.group_id, document, post_id=post.id, event=f"{post.id}:{event}:boost"
     )
@@ -224,8 +259,9 @@ async def announce(
     recipients = outbox.forums(readers)
     if not recipients:
         return
-    document = outbox.announce(post.group_uri, whole)
+    document = outbox.announce(post.group_uri, whole, post.readers)
     activity = await outbox.record(
-        conn, urls, post.group_id, document, post_id=post.id, event=f"{post.id}:{event}:whole"
-    )
+        conn, urls, post.group_id, document, post_id=post.id, event=f"{post.id}:{event}:whole",
+        public=post.visibility == "public",
+    )  # fmt: skip
     await outbox.send(conn, activity, post.group_id, recipients, f"post:{post.id}")

@@ -7,7 +7,7 @@ believed of that group itself and of those whom its own list names as moderators
 import datetime as dt
 
 from federation import moderators, outbox, verdicts
-from federation.documents import PUBLIC, Document, instant
+from federation.documents import Document, instant
 from federation.parse import Activity, Unacceptable, type_of, uri_of
 from federation.received import Ignored, Received
 from federation.verdicts import Deed
@@ -40,8 +40,8 @@ def build(deed: Deed) -> Document:
     document: Document = {
         "type": TYPE_OF[deed.verb],
         "actor": deed.moderator_uri,
-        "to": [PUBLIC],
-        "cc": [deed.group_uri],
+        "to": deed.readers,
+        "cc": [deed.group_uri] if deed.public else [],
         "audience": deed.group_uri,
         "object": deed.object_uri,
     }
@@ -61,15 +61,19 @@ def build(deed: Deed) -> Document:
 
 async def spread(conn: Conn, urls: Urls, deed: Deed) -> None:
     """Tell forums. Microblogs have no use for any of it, and whoever was banned there gets a Note (notice.py)."""
-    if deed.visibility != "public":
+    if deed.visibility == "local":
         return
-    activity = await outbox.record(conn, urls, deed.moderator_id, await _whole(conn, deed), event=f"deed:{deed.id}")
+    activity = await outbox.record(
+        conn, urls, deed.moderator_id, await _whole(conn, deed), event=f"deed:{deed.id}", public=deed.public
+    )
     concerned = await outbox.inbox_of(conn, deed.person_id or deed.author_id)
     readers = outbox.forums([*await outbox.readers_of(conn, deed.group_id), *concerned])
     if not readers:
         return
-    document = outbox.announce(deed.group_uri, activity.document)
-    announced = await outbox.record(conn, urls, deed.group_id, document, event=f"deed:{deed.id}:whole")
+    document = outbox.announce(deed.group_uri, activity.document, deed.readers)
+    announced = await outbox.record(
+        conn, urls, deed.group_id, document, event=f"deed:{deed.id}:whole", public=deed.public
+    )
     ordering = f"post:{deed.post_id}" if deed.post_id else f"deed:{deed.group_id}:{deed.person_id}"
     await outbox.send(conn, announced, deed.group_id, readers, ordering)
 
@@ -85,8 +89,8 @@ async def _whole(conn: Conn, deed: Deed) -> Document:
     return {
         "type": "Undo",
         "actor": deed.moderator_uri,
-        "to": [PUBLIC],
-        "cc": [deed.group_uri],
+        "to": deed.readers,
+        "cc": [deed.group_uri] if deed.public else [],
         "audience": deed.group_uri,
         "object": undone,
     }

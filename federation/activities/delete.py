@@ -4,12 +4,12 @@ import typing
 
 from federation import documents, outbox, tombstones, verdicts
 from federation.activities import create
-from federation.documents import PUBLIC, Document, PostRow
+from federation.documents import Document, PostRow
 from federation.outbox import Outgoing
 from federation.parse import Unacceptable, uri_of
 from federation.received import Ignored, Received
 from federation.remote import forget_actor
-from server.community import notifications, posts
+from server.community import access, groups, notifications, posts
 from server.db import Conn
 from server.urls import Urls, authority
 
@@ -33,6 +33,10 @@ async def receive(conn: Conn, got: Received) -> None:
         return
     post = await posts.by_id(conn, known.id, lock=True)
     if post.author_id != got.sender.id:
+        group = await groups.BY_ID.one(conn, post.group_id, None)
+        if group is None or not await access.instance_may_see(conn, got.sender.host, post, group):
+            # Who may not read it does not learn that it is there (H1).
+            raise Ignored("unknown_post")
         # A host has no say over its people's posts elsewhere, nor a person over another's (B2).
         raise Unacceptable("not_yours")
     await outbox.keep_received(conn, post.id, DELETED, got.raw)
@@ -92,23 +96,23 @@ async def record(conn: Conn, urls: Urls, post: PostRow, event: str) -> Outgoing:
     document: Document = {
         "type": "Delete",
         "actor": post.author_uri,
-        "to": [PUBLIC],
-        "cc": [post.group_uri, f"{post.author_uri}/followers"],
+        "to": post.readers,
+        "cc": [post.group_uri, f"{post.author_uri}/followers"] if post.visibility == "public" else [],
         "audience": post.group_uri,
         "object": {name: value for name, value in documents.tombstone(post).items() if name != "@context"},
     }
-    return await outbox.record(conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}")
+    return await outbox.record(
+        conn, urls, post.author_id, document, post_id=post.id, event=f"{post.id}:{event}",
+        public=post.visibility == "public",
+    )  # fmt: skip
 
 
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str) -> None:
     """Its author deleted a post in one of our groups: signed by the author to everybody, and announced to forums."""
-    readers = await outbox.readers_of(conn, post.group_id)
+    readers = await create.told_by_group(conn, post)
     if post.local:
         activity = await record(conn, urls, post, event)
-        direct = [
-            *await outbox.inbox_of(conn, post.parent_author_id),
-            *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
-        ]
+        direct = await create.told_directly(conn, post)
         await outbox.send(conn, activity, post.author_id, [*direct, *readers], f"post:{post.id}")
         whole: Document | None = activity.document
     else:
@@ -125,7 +129,7 @@ async def spread_removal(conn: Conn, urls: Urls, post: PostRow, event: str, deci
     signed by the author: Mastodon would refuse that id for ever, and a restore must be possible.
     """
     verdict = await verdicts.by_id(conn, decision_id)
-    readers = [*await outbox.readers_of(conn, post.group_id), *await outbox.inbox_of(conn, post.author_id)]
+    readers = [*await create.told_by_group(conn, post), *await outbox.inbox_of(conn, post.author_id)]
     removal = await outbox.record(
         conn,
         urls,
@@ -133,6 +137,7 @@ async def spread_removal(conn: Conn, urls: Urls, post: PostRow, event: str, deci
         _removal(post, verdict.moderator_uri, verdict.public_reason),
         post_id=post.id,
         event=f"{post.id}:{event}",
+        public=post.visibility == "public",
     )
     await create.announce(conn, urls, post, event, removal.document, readers)
     await _take_boost_back(conn, urls, post, event, readers)
@@ -142,8 +147,8 @@ def _removal(post: PostRow, moderator_uri: str, reason: str) -> Document:
     return {
         "type": "Delete",
         "actor": moderator_uri,
-        "to": [PUBLIC],
-        "cc": [post.group_uri],
+        "to": post.readers,
+        "cc": [post.group_uri] if post.visibility == "public" else [],
         "audience": post.group_uri,
         "object": post.uri,
         "summary": reason,
@@ -153,18 +158,21 @@ def _removal(post: PostRow, moderator_uri: str, reason: str) -> Document:
 async def spread_restore(conn: Conn, urls: Urls, post: PostRow, event: str, decision_id: int) -> None:
     """A removed post is back: Announce(Undo(Delete)) to forums, a new boost under a new id to microblogs."""
     verdict = await verdicts.by_id(conn, decision_id)
-    readers = [*await outbox.readers_of(conn, post.group_id), *await outbox.inbox_of(conn, post.author_id)]
+    readers = [*await create.told_by_group(conn, post), *await outbox.inbox_of(conn, post.author_id)]
     removal = await outbox.LATEST_OF_POST.one(conn, post.id, "Delete")
     deleted = _removal(post, verdict.moderator_uri, "") | ({"id": removal.uri} if removal else {})
     undo: Document = {
         "type": "Undo",
         "actor": verdict.moderator_uri,
-        "to": [PUBLIC],
-        "cc": [post.group_uri],
+        "to": deleted["to"],
+        "cc": deleted["cc"],
         "audience": post.group_uri,
         "object": deleted,
     }
-    activity = await outbox.record(conn, urls, verdict.moderator_id, undo, post_id=post.id, event=f"{post.id}:{event}")
+    activity = await outbox.record(
+        conn, urls, verdict.moderator_id, undo, post_id=post.id, event=f"{post.id}:{event}",
+        public=post.visibility == "public",
+    )  # fmt: skip
     await create.announce(conn, urls, post, event, activity.document, readers)
     if post.is_thread:
         await create.boost(conn, urls, post, event, readers)
@@ -175,11 +183,11 @@ async def _take_boost_back(conn: Conn, urls: Urls, post: PostRow, event: str, re
     current = await outbox.CURRENT_BOOST.one(conn, post.group_id, post.id) if post.is_thread else None
     if current is None:
         return
-    announced: dict[str, typing.Any] = outbox.announce(post.group_uri, post.uri)
+    announced: dict[str, typing.Any] = outbox.announce(post.group_uri, post.uri, post.readers)
     undo: Document = {
         "type": "Undo",
         "actor": post.group_uri,
-        "to": [PUBLIC],
+        "to": post.readers,
         "cc": [f"{post.group_uri}/followers"],
         "object": {"id": current.uri} | announced,
     }

@@ -7,7 +7,6 @@ from moderation import instances, reports, rules
 from moderation.reports import Report
 from server.community import access, actors, groups, posts
 from server.community.actors import Actor
-from server.community.sessions import STRANGER
 from server.db import Conn
 from server.urls import Urls
 
@@ -24,7 +23,7 @@ async def receive(conn: Conn, got: Received) -> None:
             continue
         group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
         # A report is no way to read or point at what its sender cannot see (H8).
-        if group is None or not group.local or not access.may_see(STRANGER, post, group):
+        if group is None or not group.local or not await access.instance_may_see(conn, got.sender.host, post, group):
             continue
         await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
         # One activity may report several posts, a report is about one.

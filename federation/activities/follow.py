@@ -6,9 +6,10 @@ from federation.parse import Unacceptable
 from federation.received import Ignored, Received
 from moderation import instances
 from server import jobs
-from server.community import actors, groups, memberships
+from server.community import access, actors, groups, memberships
 from server.community.actors import Actor
 from server.community.memberships import Membership
+from server.community.sessions import STRANGER
 from server.db import Conn
 from server.runtime import Runtime
 from server.urls import Urls
@@ -19,7 +20,8 @@ async def receive(conn: Conn, got: Received) -> None:
     target = await _target(conn, got)
     if target.kind == "group":
         group = await groups.BY_ID.one(conn, target.id, got.sender.id)
-        if group is None:
+        # A local group does not exist for others, nor does a hidden private one for whoever was not invited.
+        if group is None or not access.may_know(STRANGER, group):
             raise Unacceptable("unknown_target")
         await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
         await memberships.join(conn, got.sender, group, got.activity.id)
@@ -119,7 +121,7 @@ async def answer_follow(runtime: Runtime, *, person_id: int, target_id: int) -> 
     urls = Urls(runtime.settings.base_url)
     async with runtime.db.transaction() as conn:
         membership = await memberships.one(conn, person_id, target_id)
-        if membership is None or membership.state == "asked" or membership.follow_uri is None:
+        if membership is None or membership.state not in ("joined", "refused") or membership.follow_uri is None:
             return
         await _send_answer(conn, urls, person, await actors.by_id(conn, target_id), membership)
 

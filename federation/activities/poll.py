@@ -31,7 +31,9 @@ async def receive_vote(conn: Conn, got: Received, vote: RemotePost) -> None:
         # Their author's server counts them.
         raise Ignored("counted_elsewhere")
     group = await groups.BY_ID.one(conn, post.group_id, got.sender.id)
-    if group is None or post.state != "published":
+    if group is None or access.keeps_from(group):
+        raise Ignored("no_poll")
+    if post.state != "published":
         raise Ignored("not_published")
     await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
     access.check_may_choose(post, group)

@@ -21,7 +21,8 @@ class _Recipient(Row, frozen=True):
 OURS = Query(
     _Recipient,
     """select id, kind from actors
-        where uri = any($1::text[]) and host is null and suspended_at is null and deleted_at is null""",
+        where uri = any($1::text[]) and (host is null or kind = 'group')
+          and suspended_at is null and deleted_at is null""",
 )
 
 
@@ -36,7 +37,8 @@ async def receive(conn: Conn, got: Received, message: Document) -> None:
 async def tell(conn: Conn, got: Received, named: tuple[str, ...]) -> bool:
     """Tell each of our people who are `named` who wrote to them, and nothing of what; False where it is for none.
 
-    What names one of our groups as well belongs there. People of an instance that we limit do not ring at our doors.
+    What names a group as well belongs there, also one elsewhere, whose members may write to us so. People of an
+    instance that we limit do not ring at our doors.
     """
     recipients = await OURS.all(conn, list(named))
     if not recipients or any(one.kind == "group" for one in recipients):

@@ -64,12 +64,13 @@ async def store_edit(
 
 async def spread(conn: Conn, urls: Urls, post: PostRow, event: str, number: int) -> None:
     """An edit in one of our groups."""
-    if not post.public:
+    if not post.shown:
         return
+    readers = await create.told_by_group(conn, post)
     if post.local:
-        await tell_readers(conn, urls, post, event, await outbox.readers_of(conn, post.group_id))
+        await tell_readers(conn, urls, post, event, readers)
     elif number == post.revision and (whole := outbox.as_received(post.received)) is not None:
-        await create.announce(conn, urls, post, event, whole, await outbox.readers_of(conn, post.group_id))
+        await create.announce(conn, urls, post, event, whole, readers)
 
 
 async def tell_readers(conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader]) -> None:
@@ -77,11 +78,9 @@ async def tell_readers(conn: Conn, urls: Urls, post: PostRow, event: str, reader
 
     An edited reply too: they read it from the thread's `replies`, and would show its old text for ever.
     """
-    direct = [
-        *await outbox.inbox_of(conn, post.parent_author_id),
-        *await outbox.readers_of(conn, post.author_id, *post.mentioned_ids),
-    ]
-    direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
+    direct = await create.told_directly(conn, post)
+    if post.visibility == "public":
+        direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
     told = await create.tell(conn, urls, post, event, direct, "Update")
     await create.announce_own(conn, urls, post, event, told, readers, "Update")
 
@@ -90,19 +89,19 @@ async def spread_totals(conn: Conn, urls: Urls, post_id: int) -> None:
     """The totals of a poll, to those who got it as a poll and to the servers of those who voted."""
     number = await polls.TOLD.value(conn, post_id)
     post = await documents.BY_ID.one(conn, post_id)
-    if number is None or post is None or not post.public:
+    if number is None or post is None or not post.shown or post.visibility == "local":
         return
     # Named like an edit: it carries the text, so that a removal takes it back.
     event = f"update:votes-{number}"
-    voters = await polls.voters(conn, post_id, local=False)
     at_home = post.group_host is None
-    readers = _as_polls(await outbox.readers_of(conn, post.group_id)) if at_home else []
+    readers = _as_polls(await create.told_by_group(conn, post)) if at_home else []
     if post.local:
-        direct = _as_polls([
-            *await outbox.readers_of(conn, post.author_id, *voters),
-            *(outbox.microblogs(readers) if at_home else await outbox.inbox_of(conn, post.group_id)),
-        ])  # fmt: skip
-        told = await create.tell(conn, urls, post, event, direct, "Update")
+        direct = [] if at_home else await outbox.inbox_of(conn, post.group_id)
+        if post.visibility == "public":
+            voters = await polls.voters(conn, post_id, local=False)
+            direct += await outbox.readers_of(conn, post.author_id, *voters)
+            direct += outbox.microblogs(readers)
+        told = await create.tell(conn, urls, post, event, _as_polls(direct), "Update")
         await create.announce_own(conn, urls, post, event, told, readers, "Update")
     elif readers and (whole := await outbox.received(conn, post_id, poll.TOTALS)) is not None:
         await create.announce(conn, urls, post, event, whole, readers)
@@ -120,11 +119,14 @@ async def spread_actor(conn: Conn, urls: Urls, actor: Actor) -> None:
     if keys is None or not readers:
         return
     group = await groups.BY_ID.one(conn, actor.id, None) if actor.kind == "group" else None
+    if group is not None and group.visibility == "local":
+        return
     document: Document = {
         "type": "Update",
         "actor": actor.uri,
         "to": [PUBLIC],
         "object": documents.actor_document(urls, actor, keys, group),
     }
-    activity = await outbox.record(conn, urls, actor.id, document)
+    public = group is None or group.visibility == "public"
+    activity = await outbox.record(conn, urls, actor.id, document, public=public)
     await outbox.send(conn, activity, actor.id, readers, f"actor:{actor.id}")

@@ -34,26 +34,70 @@ def may_moderate(viewer: Viewer, group: Group) -> bool:
     return viewer.signed_in and (group.moderated_by_viewer or viewer.admin)
 
 
+def may_read(viewer: Viewer, group: Group) -> bool:
+    """Whether what is written in a group is for this viewer. Lists ask the SQL function of this name."""
+    if group.visibility == "public" or viewer.admin:
+        return True
+    if group.visibility == "local":
+        return viewer.signed_in
+    return group.joined
+
+
+def may_know(viewer: Viewer, group: Group) -> bool:
+    """Whether the viewer may know that there is this group: to join a private one, somebody must find it."""
+    if may_read(viewer, group):
+        return True
+    return group.visibility == "private" and (group.discoverable or group.membership in ("asked", "invited"))
+
+
+def keeps_from(group: Group) -> bool:
+    """Whether a group of ours is not for this person from elsewhere, as whom it was read: to them it does not exist."""
+    return group.local and group.visibility != "public" and not group.joined
+
+
+async def instance_may_read(conn: Conn, group: Group, host: str | None) -> bool:
+    """The same for the instance that is proven to ask, None for one that is not: it reads what its members read."""
+    if group.visibility == "public":
+        return True
+    if group.visibility != "private" or host is None:
+        return False
+    return host == group.host or await groups.has_member_from(conn, group.id, host)
+
+
+async def instance_may_see(conn: Conn, host: str | None, post: Post, group: Group) -> bool:
+    """`may_see` for an instance."""
+    return post.state == "published" and post.announced_at is not None and await instance_may_read(conn, group, host)
+
+
 def may_see(viewer: Viewer, post: Post, group: Group) -> bool:
-    """The one rule of sight. Also of instances: an instance looks as a stranger."""
+    """The one rule of sight for people; a stranger is whoever is not signed in."""
     if viewer.signed_in and viewer.account_id == post.author_id:
         return post.state != "deleted"
     if may_moderate(viewer, group):
         return post.state not in ("deleted", "submitted")
     # A post of ours in a group elsewhere is public once that group has announced it.
-    return post.state == "published" and post.announced_at is not None
+    return may_read(viewer, group) and post.state == "published" and post.announced_at is not None
 
 
 async def access_group(conn: Conn, viewer: Viewer, name: str, host: str | None = None) -> Group:
+    """A group that the viewer may know; whether they read what is written in it, says `may_read`."""
     group = await groups.BY_HANDLE.one(conn, name, host, viewer.account_id)
-    if group is None:
+    if group is None or not may_know(viewer, group):
+        raise NotFound("group")
+    return group
+
+
+async def access_readable_group(conn: Conn, viewer: Viewer, name: str, host: str | None = None) -> Group:
+    """A group whose content the viewer may read."""
+    group = await access_group(conn, viewer, name, host)
+    if not may_read(viewer, group):
         raise NotFound("group")
     return group
 
 
 async def access_group_by_id(conn: Conn, viewer: Viewer, group_id: int) -> Group:
     group = await groups.BY_ID.one(conn, group_id, viewer.account_id)
-    if group is None:
+    if group is None or not may_know(viewer, group):
         raise NotFound("group")
     return group
 
@@ -68,8 +112,9 @@ async def access_moderated_group(conn: Conn, viewer: Viewer, name: str, host: st
 async def access_post(conn: Conn, viewer: Viewer, post_id: int, *, lock: bool = False) -> tuple[Post, Group]:
     """A post that the viewer may see, and its group as they see it."""
     post = await posts.by_id(conn, post_id, lock=lock)
-    group = await access_group_by_id(conn, viewer, post.group_id)
-    if not may_see(viewer, post, group):
+    # Not `access_group_by_id`: what somebody wrote stays theirs after they left the group.
+    group = await groups.BY_ID.one(conn, post.group_id, viewer.account_id)
+    if group is None or not may_see(viewer, post, group):
         raise NotFound("post")
     return post, group
 
@@ -111,7 +156,7 @@ def check_may_post(group: Group, parent: Post | None) -> None:
     check_not_banned(group)
     if group.membership == "suspended":
         raise Refused("suspended", "Nothing can be sent to that server at the moment.")
-    if group.posting == "members" and not group.joined:
+    if (group.posting == "members" or group.visibility == "private") and not group.joined:
         raise Refused("members_only", "Only members write in this group. You can join it.")
     if group.posting == "moderators" and parent is None and not (group.joined and group.role == "moderator"):
         raise Refused("moderators_only", "In this group only moderators start threads. You can reply to them.")

@@ -10,6 +10,7 @@ from server.urls import Urls
 
 JOIN_MODES = ("open", "ask", "invite")
 POSTING = ("anyone", "members", "moderators")
+VISIBILITIES = ("public", "private", "local")
 # Until when somebody is banned who is banned for good: a moment that compares like any other.
 FOR_GOOD = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 
@@ -72,7 +73,16 @@ class GroupLine(Row, frozen=True):
     member_count: int
     thread_count: int
     active_at: dt.datetime | None
+    visibility: str
     membership: str | None
+
+
+class Reach(Row, frozen=True):
+    """`written`: there is a post already; `elsewhere`: somebody of another server belongs to the group."""
+
+    visibility: str
+    written: bool
+    elsewhere: bool
 
 
 _SELECT = """
@@ -82,7 +92,9 @@ _SELECT = """
            m.banned_until
       from groups g join actors a on a.id = g.actor_id"""
 _SELECT_LINE = """
-    select g.actor_id as id, a.name, a.host, a.title, g.place, g.tagline, g.member_count, g.thread_count, g.active_at,
+    select g.actor_id as id, a.name, a.host, a.title, g.place, g.tagline, g.member_count,
+           case when may_read(g.visibility, m.state, $1, false) then g.thread_count else 0 end as thread_count,
+           case when may_read(g.visibility, m.state, $1, false) then g.active_at end as active_at, g.visibility,
            m.state as membership"""
 
 BY_HANDLE = Query(
@@ -103,17 +115,39 @@ LISTED = Query(
     _SELECT_LINE
     + """      from groups g join actors a on a.id = g.actor_id
       left join memberships m on m.target_id = g.actor_id and m.person_id = $1
-     where g.visibility = 'public' and g.discoverable and a.suspended_at is null and a.deleted_at is null
+     where (g.visibility <> 'local' or $1 is not null) and a.suspended_at is null and a.deleted_at is null
+       and (g.discoverable or (g.visibility <> 'public' and m.state in ('joined', 'asked', 'invited')))
        and (a.host is null or m.state is not null)
      order by (m.state is null), g.member_count desc, a.title limit $2""",
 )
-ADD = Command(
-    """insert into groups (actor_id, place, tagline, language, join_mode, posting) values ($1, $2, $3, $4, $5, $6)
-       on conflict (actor_id) do nothing"""
+ADD = Command("insert into groups (actor_id, visibility) values ($1, $2)")
+# What was written for members only stays so, whatever its server says later.
+KNOW_REMOTE = Command(
+    """insert into groups (actor_id, posting, join_mode, visibility) values ($1, $2, $3, $4)
+       on conflict (actor_id) do update set posting = excluded.posting, join_mode = excluded.join_mode,
+              visibility = case when groups.visibility = 'private'
+                                 and exists (select 1 from posts p where p.group_id = groups.actor_id)
+                                then 'private' else excluded.visibility end"""
 )
+REACH = Query(
+    Reach,
+    """
+    select g.visibility, exists (select 1 from posts p where p.group_id = g.actor_id) as written,
+           exists (select 1 from memberships m join actors a on a.id = m.person_id
+                    where m.target_id = g.actor_id and m.state in ('joined', 'asked', 'invited')
+                      and a.host is not null) as elsewhere
+      from groups g where g.actor_id = $1""",
+)
+HAS_MEMBER_FROM = Command(
+    """select exists (select 1 from memberships m join actors a on a.id = m.person_id
+                       where m.target_id = $1 and m.state = 'joined' and a.host = $2)"""
+)
+# People join and leave under the same lock.
+LOCK = Command("select actor_id from groups where actor_id = $1 for no key update")
 UPDATE = Command(
     """update groups set place = $2, tagline = $3, language = $4, join_mode = $5, posting = $6,
-              hold_first_remote = $7, answers_within = $8, discoverable = $9, updated_at = clock_now()
+              hold_first_remote = $7, answers_within = $8, discoverable = $9, visibility = $10,
+              updated_at = clock_now()
         where actor_id = $1"""
 )
 COUNT_MEMBER = Command("update groups set member_count = greatest(member_count + $2, 0) where actor_id = $1")
@@ -139,6 +173,7 @@ class GroupForm(Row, frozen=True):
     hold_first_remote: bool = False
     answers_within: str = ""
     discoverable: bool = True
+    visibility: str = "public"
 
 
 def check_form(form: GroupForm) -> GroupForm:
@@ -149,6 +184,10 @@ def check_form(form: GroupForm) -> GroupForm:
         raise Invalid({"join_mode": "Please choose how people join."})
     if form.posting not in POSTING:
         raise Invalid({"posting": "Please choose who may write."})
+    if form.visibility not in VISIBILITIES:
+        raise Invalid({"visibility": "Please choose who may read."})
+    if form.visibility == "private" and form.join_mode == "open":
+        raise Invalid({"join_mode": "Into a private group moderators let people in, or invite them."})
     return GroupForm(
         title=text.one_line(text.check_text("title", form.title, at_most=100), 100),
         about=text.check_text("about", form.about, at_most=10_000),
@@ -160,6 +199,7 @@ def check_form(form: GroupForm) -> GroupForm:
         hold_first_remote=form.hold_first_remote,
         answers_within=text.one_line(text.check_text("answers_within", form.answers_within, at_most=100), 100),
         discoverable=form.discoverable,
+        visibility=form.visibility,
     )
 
 
@@ -167,7 +207,7 @@ async def create(conn: Conn, urls: Urls, name: str, form: GroupForm) -> int:
     """A new group of ours, without members; the caller adds its first moderator."""
     form = check_form(form)
     group_id = await actors.create_local(conn, urls, "group", name, form.title, form.about)
-    await ADD.run(conn, group_id, form.place, form.tagline, form.language, form.join_mode, form.posting)
+    await ADD.run(conn, group_id, form.visibility)
     await _update(conn, group_id, form)
     return group_id
 
@@ -175,20 +215,44 @@ async def create(conn: Conn, urls: Urls, name: str, form: GroupForm) -> int:
 async def change(conn: Conn, group_id: int, form: GroupForm) -> None:
     """Change a group of ours and tell other servers."""
     form = check_form(form)
+    await _check_reach(conn, group_id, form.visibility)
     await _update(conn, group_id, form)
     await actors.describe(conn, group_id, form.title, form.about)
+
+
+async def has_member_from(conn: Conn, group_id: int, host: str) -> bool:
+    """Whether anybody of this instance belongs to this group."""
+    return bool(await HAS_MEMBER_FROM.value(conn, group_id, host))
+
+
+async def _check_reach(conn: Conn, group_id: int, visibility: str) -> None:
+    """Who may read is a promise to whoever writes, so that it is settled before the first post."""
+    await LOCK.run(conn, group_id)
+    reach = await REACH.one(conn, group_id)
+    if reach is None or reach.visibility == visibility:
+        return
+    if reach.written:
+        raise Invalid({"visibility": "Neighbours have written here already, so that this cannot be changed any more."})
+    if visibility == "local" and reach.elsewhere:
+        raise Invalid({"visibility": "People from other servers belong to this group already."})
+
+
+async def may_change_reach(conn: Conn, group_id: int) -> bool:
+    """Whether nothing has been written yet."""
+    reach = await REACH.one(conn, group_id)
+    return reach is not None and not reach.written
 
 
 async def _update(conn: Conn, group_id: int, form: GroupForm) -> None:
     await UPDATE.run(
         conn, group_id, form.place, form.tagline, form.language, form.join_mode, form.posting,
-        form.hold_first_remote, form.answers_within, form.discoverable,
+        form.hold_first_remote, form.answers_within, form.discoverable, form.visibility,
     )  # fmt: skip
 
 
-async def know_remote(conn: Conn, group_id: int, *, posting: str, join_mode: str) -> None:
-    """Add the group part of a remote Group actor that somebody here has looked up."""
-    await ADD.run(conn, group_id, "", "", "en", join_mode, posting)
+async def know_remote(conn: Conn, group_id: int, *, posting: str, join_mode: str, visibility: str = "public") -> None:
+    """Keep the group part of a remote Group actor that somebody here has looked up."""
+    await KNOW_REMOTE.run(conn, group_id, posting, join_mode, visibility)
 
 
 async def reads_older(conn: Conn, group_id: int, here: int, about: int) -> None:

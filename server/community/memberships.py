@@ -7,7 +7,7 @@ from collections.abc import Collection
 from server import jobs
 from server.community import access, groups, notifications
 from server.community.actors import Actor
-from server.community.groups import COUNT_MEMBER, Group
+from server.community.groups import COUNT_MEMBER, LOCK, Group
 from server.db import Command, Conn, Query, Row
 from server.errors import NotFound, Refused
 
@@ -69,8 +69,6 @@ BY_FOLLOW = Query(
     """select person_id, target_id, state, role, follow_uri, banned_until
          from memberships where follow_uri = $1 and target_id = $2""",
 )
-# Taken before a membership is read that is to be changed: what the caller read of it may be old by then.
-LOCK = Command("select actor_id from groups where actor_id = $1 for no key update")
 # A refused or left membership may be asked for again; a joined one stays as it is.
 ASK = Query(
     Membership,
@@ -116,6 +114,11 @@ LOCAL_MEMBERS = Query(
     """select m.person_id from memberships m join accounts c on c.actor_id = m.person_id
         where m.target_id = $1 and m.state in ('joined', 'asked') order by m.person_id""",
 )
+# Somebody who was refused or has left may be invited; whoever belongs here or asks needs no invitation.
+INVITE = Command(
+    """insert into memberships (person_id, target_id, state) values ($1, $2, 'invited')
+       on conflict (person_id, target_id) do update set state = 'invited' where memberships.state = 'refused'"""
+)
 OF_PERSON = Query(Target, "select target_id from memberships where person_id = $1")
 _SELECT_MEMBER = """
     select a.id, a.name, a.host, a.title, m.state, m.role, m.created_at, m.banned_until
@@ -125,7 +128,7 @@ MEMBERS = Query(
     Member,
     _SELECT_MEMBER
     + """
-     where m.target_id = $1 and (m.state in ('joined', 'asked') or m.banned_until > clock_now())
+     where m.target_id = $1 and (m.state in ('joined', 'asked', 'invited') or m.banned_until > clock_now())
        and a.deleted_at is null
      order by (m.state = 'joined'), (m.role = 'member'), a.name limit $2""",
 )
@@ -188,6 +191,7 @@ RESUME = Query(
 async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None = None) -> str:
     """Join, or ask to: returns the new state. `group` must be as `person` sees it. Refused where nobody may ask."""
     access.check_not_banned(group)
+    # What the caller read of the membership may be old by now.
     await LOCK.run(conn, group.id)
     known = await ONE.one(conn, person.id, group.id)
     if known is not None and known.state == "suspended":
@@ -195,9 +199,12 @@ async def join(conn: Conn, person: Actor, group: Group, follow_uri: str | None =
     joined = known is not None and known.state == "joined"
     if joined and person.local:
         return "joined"
-    if group.local and group.join_mode == "invite" and not joined:
+    if group.visibility == "local" and not person.local:
+        raise NotFound("group")
+    invited = known is not None and known.state == "invited"
+    if group.local and group.join_mode == "invite" and not joined and not invited:
         raise Refused("invite_only", "This group takes new members by invitation only.")
-    joins_now = group.local and group.join_mode == "open"
+    joins_now = group.local and (invited or (group.join_mode == "open" and group.visibility != "private"))
     membership = await ASK.one(conn, person.id, group.id, "joined" if joins_now else "asked", follow_uri)
     assert membership is not None
     if membership.state == "joined" and not joined:
@@ -267,10 +274,20 @@ async def unfollow_by_uri(conn: Conn, person_id: int, follow_uri: str) -> bool:
 
 
 async def put_out(conn: Conn, group: Group, person: Actor) -> None:
-    """A group ends somebody's membership."""
-    if await SET_STATE.run(conn, person.id, group.id, "refused"):
-        await COUNT_MEMBER.run(conn, group.id, -1)
-        await notifications.notify(conn, person.id, "put_out", group_id=group.id)
+    """A group ends somebody's membership, or takes an invitation back."""
+    await LOCK.run(conn, group.id)
+    membership = await ONE.one(conn, person.id, group.id)
+    if membership is None or membership.state not in ("joined", "invited"):
+        raise NotFound("member")
+    if group.local and membership.role == "moderator":
+        raise Refused("is_moderator", "Please make them an ordinary member first.")
+    await SET_STATE.run(conn, person.id, group.id, "refused")
+    if membership.state == "invited":
+        return
+    await COUNT_MEMBER.run(conn, group.id, -1)
+    await notifications.notify(conn, person.id, "put_out", group_id=group.id)
+    if group.local and not person.local:
+        await jobs.enqueue(conn, "answer_follow", {"person_id": person.id, "target_id": group.id})
 
 
 async def ban(conn: Conn, group: Group, person: Actor, until: dt.datetime) -> None:

@@ -29,11 +29,17 @@ class Notification(Row, frozen=True):
     group_title: str | None
 
 
-# Only accounts of ours have notifications: for anybody else this inserts nothing.
+# Only accounts of ours have notifications, and nobody is told of a post that is not for them: for anybody else this
+# inserts nothing. What is about one's own post is told also after one has left the group.
 ADD = Command(
     """
     insert into notifications (id, account_id, kind, actor_id, post_id, group_id, detail)
-    select $1, c.actor_id, $3, $4, $5, $6, $7 from accounts c where c.actor_id = $2 and c.state = 'active'"""
+    select $1, c.actor_id, $3, $4, $5, $6, $7 from accounts c
+     where c.actor_id = $2 and c.state = 'active'
+       and ($5::int8 is null or exists (
+            select 1 from posts p join groups gr on gr.actor_id = p.group_id
+              left join memberships m on m.target_id = p.group_id and m.person_id = $2
+             where p.id = $5 and (p.author_id = $2 or may_read(gr.visibility, m.state, $2, c.admin))))"""
 )
 # What strangers may cause: once a sender and day, and so many a day in all.
 ADD_SELDOM = Command(
@@ -44,19 +50,23 @@ ADD_SELDOM = Command(
        and (select count(*) < $6 and count(*) filter (where n.actor_id = $4) = 0 from notifications n
              where n.account_id = $2 and n.kind = $3 and n.created_at > clock_now() - interval '1 day')"""
 )
-# News outlive what they tell of: its words are shown while they may be read, and to their author (H6).
+# News outlive what they tell of, and membership: its words are shown while they may be read, and to their author (H6).
 _SELECT = """
     select n.id, n.kind, n.detail, n.created_at, n.read_at, a.id as actor_id, a.name as actor_name,
            a.host as actor_host, a.title as actor_title, p.id as post_id, p.root_id,
-           case when p.state = 'published' or (p.author_id = n.account_id and p.state <> 'deleted')
+           case when (p.state = 'published' and may_read(gr.visibility, m.state, n.account_id, false))
+                  or (p.author_id = n.account_id and p.state <> 'deleted')
                 then p.excerpt end as post_excerpt,
-           case when r.state = 'published' or (r.author_id = n.account_id and r.state <> 'deleted')
+           case when (r.state = 'published' and may_read(gr.visibility, m.state, n.account_id, false))
+                  or (r.author_id = n.account_id and r.state <> 'deleted')
                 then r.title end as thread_title, g.name as group_name, g.host as group_host,
            g.title as group_title
       from notifications n
       left join actors a on a.id = n.actor_id
       left join posts p on p.id = n.post_id
       left join posts r on r.id = p.root_id
+      left join groups gr on gr.actor_id = p.group_id
+      left join memberships m on m.target_id = p.group_id and m.person_id = n.account_id
       left join actors g on g.id = n.group_id"""
 
 LIST = Query(

@@ -131,7 +131,10 @@ GROUP_SORTS = {"active": GROUP_ACTIVE, "newest": GROUP_NEWEST, "unanswered": GRO
 
 
 class ThreadHead(Row, frozen=True):
-    """A thread's first post with its author and its group, as the viewer sees them. `news`: there is some for them."""
+    """A thread's first post with its author and its group, as the viewer sees them. `news`: there is some for them.
+
+    `readable`: what others write in this group is for the viewer too; without it this is their own post.
+    """
 
     id: int
     uri: str
@@ -164,6 +167,8 @@ class ThreadHead(Row, frozen=True):
     group_title: str
     group_language: str
     posting: str
+    visibility: str
+    readable: bool
     membership: str | None
     role: str | None
     banned_until: dt.datetime | None
@@ -199,6 +204,7 @@ class Reply(Row, frozen=True):
     thanked: bool
 
 
+# $3: whether the viewer is an admin.
 HEAD = Query(
     ThreadHead,
     """
@@ -206,7 +212,8 @@ HEAD = Query(
            p.revision, p.reply_count, p.thank_count, p.attested_count, p.pinned, p.locked, p.lock_reason, p.position,
            p.announced_at, p.submitted_at, p.edited_at, a.name as author_name, a.host as author_host,
            a.title as author_title, g.id as group_id, g.name as group_name, g.host as group_host,
-           g.title as group_title, gr.language as group_language, gr.posting, m.state as membership,
+           g.title as group_title, gr.language as group_language, gr.posting, gr.visibility,
+           may_read(gr.visibility, m.state, $2, $3) as readable, m.state as membership,
            m.role, m.banned_until,
            exists (select 1 from votes v where v.post_id = p.id and v.actor_id = $2 and v.value = 1) as thanked,
            exists (select 1 from notifications n join posts np on np.id = n.post_id
@@ -280,13 +287,16 @@ class OwnPost(Row, frozen=True):
 BY_AUTHOR = Query(
     OwnPost,
     """
-    select p.id, p.root_id, p.state, p.title, case when r.state = 'published' then r.title end as thread_title,
+    select p.id, p.root_id, p.state, p.title,
+           case when r.state = 'published' and may_read(gr.visibility, m.state, $3, $5)
+                then r.title end as thread_title,
            p.excerpt, p.reply_count, p.thank_count, p.submitted_at, g.name as group_name, g.host as group_host,
            g.title as group_title, k.post_id is not null as poll
-      from posts p join actors g on g.id = p.group_id left join posts r on r.id = p.root_id
+      from posts p join actors g on g.id = p.group_id join groups gr on gr.actor_id = p.group_id
+      left join memberships m on m.target_id = p.group_id and m.person_id = $3 left join posts r on r.id = p.root_id
       left join polls k on k.post_id = p.id
      where p.author_id = $1 and p.id < $2
-       and ((p.state = 'published' and p.announced_at is not null)
+       and ((p.state = 'published' and p.announced_at is not null and may_read(gr.visibility, m.state, $3, $5))
             or (p.author_id = $3 and p.state in ('submitted', 'held', 'refused', 'removed', 'published')))
      order by p.id desc limit $4""",
 )
@@ -320,13 +330,13 @@ async def thread_head(conn: Conn, viewer: Viewer, post_id: int) -> ThreadHead:
 
     A removed thread is returned without its text, so that its page can say so and keep its replies.
     """
-    head = await HEAD.one(conn, post_id, viewer.account_id)
+    head = await HEAD.one(conn, post_id, viewer.account_id, viewer.admin)
     if head is None:
         raise NotFound("post")
     own = viewer.signed_in and head.author_id == viewer.account_id
     moderates = viewer.admin or (head.role == "moderator" and head.membership == "joined" and head.group_host is None)
-    public = head.position is not None and head.announced_at is not None
-    if not (public or own or (moderates and head.state != "submitted")):
+    shown = head.readable and head.position is not None and head.announced_at is not None
+    if not (shown or own or (moderates and head.state != "submitted")):
         raise NotFound("post")
     if head.state in ("removed", "held", "refused", "submitted") and not (own or moderates):
         return _without_text(head)
@@ -356,4 +366,4 @@ async def page_of_reply(conn: Conn, reply_id: int) -> str | None:
 
 async def by_author(conn: Conn, viewer: Viewer, author_id: int, before: int = END, limit: int = PAGE) -> list[OwnPost]:
     """What somebody wrote, newest first; to themselves also what waits or was sent back."""
-    return await BY_AUTHOR.all(conn, author_id, before, viewer.account_id, limit)
+    return await BY_AUTHOR.all(conn, author_id, before, viewer.account_id, limit, viewer.admin)

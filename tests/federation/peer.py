@@ -158,7 +158,7 @@ def _type(activity: Document) -> str:
     return str(activity["type"])
 
 
-def signed(url: str, body: bytes, key_id: str, method: str = "POST") -> dict[str, str]:
+def signed(url: str, body: bytes | None, key_id: str, method: str = "POST") -> dict[str, str]:
     headers = Signer.from_pem(key_id, _PRIVATE).sign_cavage(method, url, body, clock.now())
     return {name.lower(): value for name, value in headers.items()}
 
@@ -177,6 +177,13 @@ class Moot:
 
     async def ask(self, path: str, headers: dict[str, str]) -> Answer:
         return await self.browser.send("GET", path.removeprefix(BASE_URL), headers=headers)
+
+    async def read_as(self, actor: str, path: str, *, sign_query: bool = True) -> Answer:
+        """GET as an instance does that signs with this actor's key."""
+        target = path.removeprefix(BASE_URL)
+        what = target if sign_query else target.partition("?")[0]
+        headers = signed(BASE_URL + what, None, f"{actor}#main-key", "GET")
+        return await self.browser.send("GET", target, headers={"accept": ACTIVITY} | headers)
 
     async def deliver(self, activity: Document, *, key: str | None = None, path: str = "/ap/inbox") -> Answer:
         """POST an activity, signed by its own actor unless `key` says otherwise."""

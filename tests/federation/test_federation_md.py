@@ -209,6 +209,14 @@ async def test_we_send_what_the_page_shows(street: Street) -> None:
     assert EXAMPLES["proof"] == plain(proof | {"proofValue": "z5Ge…"})
 
 
+async def test_we_send_of_a_private_group_what_the_page_shows(street: Street) -> None:
+    async with street.runtime.db.transaction() as conn:
+        await conn.execute("update groups set visibility = 'private', join_mode = 'ask'")
+    await street.write("A new crossing", "The council offers **two** places.")
+    assert EXAMPLES["private"] == Plain(street)(street.lemmy.of_type("Announce(Create)")[0])
+    assert street.mastodon.types() == ["Accept"]
+
+
 def example(street: Street, name: str, thread: Post) -> Document:
     """An example of what others send, with this run's addresses in place of the page's."""
     text = json.dumps(EXAMPLES[name])
@@ -282,7 +290,7 @@ async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
 
 
 def test_every_example_is_tried() -> None:
-    assert set(EXAMPLES) == {"context", "proof", *SENT, *TAKEN, *TAKEN_BY_POLLS, *ANNOUNCED}
+    assert set(EXAMPLES) == {"context", "private", "proof", *SENT, *TAKEN, *TAKEN_BY_POLLS, *ANNOUNCED}
 
 
 def raised(kind: str) -> Iterator[str]:

@@ -59,7 +59,8 @@ async def group_page(visit: Visit) -> Response:
     before = parse_id(query.get("before", "")) or timelines.END
     async with visit.read() as conn:
         group = await access.access_group(conn, visit.viewer, name, host)
-        lines = await _lines(visit, conn, group, sort, before)
+        readable = access.may_read(visit.viewer, group)
+        lines = await _lines(visit, conn, group, sort, before) if readable else []
         glance = await visit.look_beside(conn, rules_group(group))
     waiting = [line for line in lines if line.waiting]
     lines = lines[len(waiting) :]
@@ -86,17 +87,18 @@ async def group_page(visit: Visit) -> Response:
             older=f"{view.url}?{order}before={last}" if older else None,
         ),
         waiting=[describe.thread_row(visit, line, with_group=False) for line in waiting],
-        older=describe.older(group),
+        older=describe.older(group) if readable else None,
         original_url=None if group.local else group.url or group.uri,
         answers_within=group.answers_within,
-        address=f"@{group.name}@{visit.urls.host}" if group.local else "",
+        address=f"@{group.name}@{visit.urls.host}" if group.local and group.visibility != "local" else "",
         write_url=None if why_not else f"{view.url}/write",
         why_not=why_not,
         rules_url=f"{view.url}/rules" if group.local else "/rules",
-        record_url=f"{view.url}/record" if group.local else None,
+        record_url=f"{view.url}/record" if group.local and readable else None,
         members_url=f"{view.url}/members" if moderates and group.local else None,
         queue_url=f"/queue?group={group.handle}" if moderates else None,
         settings_url=f"{view.url}/settings" if moderates and group.local else None,
+        readable=readable,
     )
     return await visit.show(page)
 
@@ -117,7 +119,7 @@ async def rules_page(visit: Visit) -> Response:
     page = RulesPage(
         rules=describe.rules(glance),
         group=view if group.local else None,
-        record_url=f"{view.url}/record" if group.local else "/record",
+        record_url=(f"{view.url}/record" if access.may_read(visit.viewer, group) else "") if group.local else "/record",
         edit_url=f"{view.url}/settings/rules" if may_edit else None,
     )
     return await visit.show(page)

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from moderation import reports
 from server import limits, text, urls
 from server.community import access, polls, posts, revisions, timelines, votes
+from server.community.groups import Group
 from server.community.posts import Post
 from server.community.timelines import ThreadHead
 from server.errors import Invalid, NotFound, Refused, TooMany
@@ -30,6 +31,11 @@ from web.visit import Visit
 
 def page_of(found: Post | ThreadHead) -> str:
     return urls.post_page(found.root_id, found.id)
+
+
+def _after(visit: Visit, found: Post, group: Group) -> str:
+    """Where to go after a change: whoever has left a private group sees none of its pages any more."""
+    return page_of(found) if access.may_read(visit.viewer, group) else "/"
 
 
 def is_thread(found: ThreadHead) -> bool:
@@ -129,7 +135,7 @@ async def edit(visit: Visit) -> Response:
         return await _show_edit(visit, typed, invalid.fields, status=422)
     except TooMany as refusal:
         return await _show_edit(visit, typed, problem=refusal.message, status=429)
-    return visit.go(page_of(found), "Your change is being checked." if number else "")
+    return visit.go(_after(visit, found, group), "Your change is being checked." if number else "")
 
 
 async def history_page(visit: Visit) -> Response:
@@ -191,8 +197,9 @@ async def delete(visit: Visit) -> Response:
     async with visit.change() as conn:
         found, group = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
         await posts.delete_post(conn, found)
-    thread_stays = not found.is_thread and found.root_id is not None
-    return visit.go(urls.thread_page(found.root_id or 0) if thread_stays else f"/g/{group.handle}", "Deleted.")
+    if not found.is_thread and found.root_id is not None:
+        return visit.go(_after(visit, found, group).partition("#")[0], "Deleted.")
+    return visit.go(f"/g/{group.handle}" if access.may_read(visit.viewer, group) else "/", "Deleted.")
 
 
 async def report_page(visit: Visit) -> Response:

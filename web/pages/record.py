@@ -33,7 +33,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 async def group_record(visit: Visit) -> Response:
     name, host = handle_of(visit)
     async with visit.read() as conn:
-        group = await access.access_group(conn, visit.viewer, name, host)
+        group = await access.access_readable_group(conn, visit.viewer, name, host)
         return await _show(visit, conn, group)
 
 
@@ -117,7 +117,7 @@ def _entry(visit: Visit, entry: Entry, *, with_group: bool) -> RecordEntry:
 async def download_group(visit: Visit) -> Response:
     name, host = handle_of(visit)
     async with visit.read() as conn:
-        group = await access.access_group(conn, visit.viewer, name, host)
+        group = await access.access_readable_group(conn, visit.viewer, name, host)
         entries = await record.page(conn, group.id, _before(visit), DOWNLOAD)
     return _download(visit, entries, group.name)
 

@@ -65,9 +65,7 @@ async def show_thread(visit: Visit, post_id: int, begun: Begun, status: int = 20
         if head.root_id is not None and head.root_id != post_id:
             return RedirectResponse(await _place(conn, head.root_id, post_id), 302)
         moderates = moderates_here(visit, head)
-        replies = await timelines.replies(
-            conn, viewer, post_id, moderates=moderates, after=after, limit=timelines.REPLIES_PAGE + 1
-        )
+        replies = await _replies(conn, visit, head, after)
         shown, more = replies[: timelines.REPLIES_PAGE], replies[timelines.REPLIES_PAGE :]
         held = await cases.held_for(conn, waiting) if (waiting := _held(head, shown)) else []
         await visit.look_beside(conn, head.group_id if head.group_host is None else None)
@@ -85,6 +83,15 @@ async def show_thread(visit: Visit, post_id: int, begun: Begun, status: int = 20
         async with visit.change() as conn:
             await notifications.mark_thread_read(conn, viewer.account_id, post_id)
     return answer
+
+
+async def _replies(conn: Conn, visit: Visit, head: ThreadHead, after: str) -> list[Reply]:
+    """One more than a page shows; of a private group that its author has left, none beside their own thread."""
+    if not head.readable:
+        return []
+    moderates = moderates_here(visit, head)
+    limit = timelines.REPLIES_PAGE + 1
+    return await timelines.replies(conn, visit.viewer, head.id, moderates=moderates, after=after, limit=limit)
 
 
 def _held(head: ThreadHead, replies: Sequence[Reply]) -> list[int]:
@@ -124,7 +131,7 @@ def why_not_reply(visit: Visit, head: ThreadHead) -> str:
         return visit.say(access.why_locked(head.lock_reason))
     if head.membership == "suspended":
         return visit.say("Nothing can be sent to that server at the moment.")
-    if head.posting == "members" and head.membership != "joined":
+    if (head.posting == "members" or head.visibility == "private") and head.membership != "joined":
         return visit.say("Only members write in this group. You can join it.")
     return ""
 
@@ -172,8 +179,9 @@ def group_of(head: ThreadHead) -> GroupView:
     title = head.group_title or head.group_name
     page = urls.group_page(head.group_name, head.group_host)
     return GroupView(
-        head.group_name, title, "", "", page, present.initials(title), present.tint(head.group_id), head.group_host
-    )
+        head.group_name, title, "", "", page, present.initials(title), present.tint(head.group_id), head.group_host,
+        visibility=head.visibility,  # type: ignore[arg-type]  # by the schema
+    )  # fmt: skip
 
 
 def _reply_form(head: ThreadHead, answered: PostView, begun: Begun) -> ReplyForm:

@@ -21,6 +21,7 @@ from web.views.parts import (
     Tab,
     TimeView,
     Verb,
+    Visibility,
 )
 
 CheckKind = Literal["words", "domains", "newcomer", "links", "repeated", "score"]
@@ -278,7 +279,7 @@ class DecisionPage(Page, frozen=True):
 
 
 class GroupSettingsPage(Page, frozen=True):
-    """Without `group` a new one is made, and `name` is asked for."""
+    """Without `group` a new one is made, and `name` is asked for. `may_choose`: who may read is not settled yet."""
 
     template: ClassVar[str] = "group_settings.html"
     nav: ClassVar[str] = "groups"
@@ -297,6 +298,8 @@ class GroupSettingsPage(Page, frozen=True):
     tabs: Sequence[Tab] = ()
     name: Field | None = None
     problem: str = ""
+    visibility: Visibility = "public"
+    may_choose: bool = True
 
 
 class RulesEditPage(Page, frozen=True):

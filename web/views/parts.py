@@ -8,12 +8,14 @@ from msgspec import Struct
 
 PostState = Literal["submitted", "held", "published", "refused", "removed", "deleted"]
 JoinMode = Literal["open", "ask", "invite"]
+Visibility = Literal["public", "private", "local"]
 Theme = Literal["system", "light", "dark"]
 NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
     "parent_refused", "made_moderator", "removed_elsewhere", "put_out", "banned", "unbanned", "banned_elsewhere",
     "closed", "private_message", "moved_along", "moved_away", "poll_closed", "rests", "resumes", "list_changed",
+    "invited",
     "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
@@ -61,9 +63,10 @@ class GroupView(Struct, frozen=True):
     member_count: int = 0
     thread_count: int = 0
     join_mode: JoinMode = "open"
-    membership: Literal["none", "asked", "joined", "refused", "banned", "suspended"] = "none"
+    membership: Literal["none", "asked", "invited", "joined", "refused", "banned", "suspended"] = "none"
     moderator: bool = False
     active: TimeView | None = None
+    visibility: Visibility = "public"
 
     @property
     def join_url(self) -> str:

@@ -68,6 +68,7 @@ class GroupPage(Page, frozen=True):
     """`sorts` are the three orders; `write_url` None comes with `why_not` as a sentence.
 
     Of a group elsewhere: `waiting` are the reader's threads that it has not shown yet, `original_url` is its own page.
+    `readable`: what is written here is for the reader; without it the page says how to join.
     """
 
     template: ClassVar[str] = "group.html"
@@ -92,6 +93,7 @@ class GroupPage(Page, frozen=True):
     waiting: Sequence[ThreadRow] = ()
     older: Older | None = None
     original_url: str | None = None
+    readable: bool = True
 
 
 class ReplyForm(Struct, frozen=True):
@@ -305,10 +307,17 @@ class MembersPage(Page, frozen=True):
     banned: Sequence["BannedView"] = ()
     pager: Pager = Pager()
     tabs: Sequence[Tab] = ()
+    invited: Sequence["MemberView"] = ()
+    invite_action: str = ""
+    invite: Field = Field()
 
 
 class MemberView(Struct, frozen=True):
-    """A member, or somebody who asked; the addresses are None for readers who may not decide."""
+    """A member, or somebody who asked; the addresses are None for readers who may not decide.
+
+    `copy_to` is the server that gets a copy of all that is written in the group as long as they belong to it;
+    `unseen`: software that shows nothing of a private group.
+    """
 
     person: PersonView
     since: TimeView
@@ -317,6 +326,9 @@ class MemberView(Struct, frozen=True):
     refuse_url: str | None = None
     role_url: str | None = None
     ban_url: str | None = None
+    out_url: str | None = None
+    copy_to: str = ""
+    unseen: bool = False
 
 
 class BannedView(Struct, frozen=True):

@@ -1,0 +1,609 @@
+"""H, for groups that are not for everybody: who does not belong to one neither reads it nor learns what it hides."""
+
+import itertools
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from federation.endpoints import routes
+from moderation import instances
+from server.community import access, actors, groups, revisions, votes
+from server.community.groups import Group
+from server.community.sessions import STRANGER, Viewer
+from server.runtime import Runtime
+from tests.browser_like import Answer, Browser
+from tests.federation.peer import ACTIVITY, PUBLIC, Document, Peer, peer
+from tests.federation.street import Street
+from tests.hostile.private_street import GARDEN, SECRET, Private, told
+
+Open = Callable[[], Awaitable[Private]]
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Peer]:
+    async with peer("127.0.0.8", "lemmy") as made:
+        yield made
+
+
+@pytest.fixture
+async def private(street: Street, app: Starlette, outside: Peer) -> Private:
+    made = Private(street, app, outside)
+    await made.open()
+    return made
+
+
+@pytest.fixture
+async def hidden(street: Street, app: Starlette, outside: Peer) -> Private:
+    """The same, where the private group stands in no list."""
+    made = Private(street, app, outside)
+    await made.open(discoverable=False)
+    return made
+
+
+def same(answer: Answer, *names: str) -> tuple[int, str, list[tuple[str, str]]]:
+    """The whole answer without what the asker put into it, and without the key that each form carries."""
+    text = re.sub(r'value="[0-9a-f]{16}"', "", answer.text)
+    headers = [(name, value) for name, value in answer.headers if name not in ("content-length", "date")]
+    for name in names:
+        text = text.replace(name, "NAME")
+        headers = [(header, value.replace(name, "NAME")) for header, value in headers]
+    return answer.status, text, headers
+
+
+def every_rule() -> list[tuple[Viewer, str, str | None]]:
+    values = {field: getattr(STRANGER, field) for field in STRANGER.__struct_fields__}
+    people = [STRANGER, Viewer(**values | {"account_id": 1}), Viewer(**values | {"account_id": 1, "admin": True})]
+    states = (None, "asked", "invited", "joined", "refused")
+    found = itertools.product(people, groups.VISIBILITIES, states)
+    return [(who, what, state) for who, what, state in found if who.signed_in or state is None]
+
+
+async def test_sql_and_python_know_one_rule(private: Private) -> None:
+    group = await private.group(private.garden_id)
+    values = {field: getattr(group, field) for field in group.__struct_fields__}
+    async with private.street.runtime.db.read() as conn:
+        for viewer, visibility, state in every_rule():
+            asked = Group(**values | {"visibility": visibility, "membership": state})
+            said = await conn.fetchval(
+                "select may_read($1, $2, $3, $4)", visibility, state, viewer.account_id, viewer.admin
+            )
+            assert said == access.may_read(viewer, asked), (viewer, visibility, state)
+            expected = (
+                viewer.admin
+                or visibility == "public"
+                or (visibility == "local" and viewer.signed_in)
+                or (visibility == "private" and state == "joined")
+            )
+            assert said == expected
+
+
+async def test_members_read_it_and_residents_read_the_local_one(private: Private) -> None:
+    thread = await private.write(private.garden_id, f"The {SECRET}", f"A {SECRET} is for sale.")
+    await private.write(private.garden_id, None, f"Which {SECRET}?", thread)
+    ana, bert = await private.browser(private.street.ana_id), await private.browser(private.bert_id)
+    for path in ("/", "/g/garden_club", f"/t/{thread.id}", "/@ana"):
+        assert SECRET in (await ana.get(path)).text, path
+    local = await private.write(private.cellar_id, "Bottles", "Which wine?")
+    for path in ("/g/cellar", f"/t/{local.id}", "/@ana"):
+        assert "Bottles" in (await bert.get(path)).text, path
+        assert "Bottles" not in (await Browser(private.app).get(path)).text, path
+    # A member of the other server reads what its people may read.
+    read = await private.street.moot.read_as(private.street.lena, thread.uri)
+    assert read.status == 200
+    document = json.loads(read.body)
+    assert document["to"] == [GARDEN, f"{GARDEN}/followers"]
+    assert document["cc"] == []
+    assert read.header("cache-control") == "private, no-store"
+    for part in (f"{thread.uri}/context?page=start", f"{GARDEN}/outbox?page=start"):
+        listed = await private.street.moot.read_as(private.street.lena, part)
+        assert listed.status == 200
+        assert json.loads(listed.body)["orderedItems"]
+        assert listed.header("cache-control") == "private, no-store"
+        # Old Mastodons and GoToSocial sign the path alone.
+        assert (await private.street.moot.read_as(private.street.lena, part, sign_query=False)).status == 200
+
+
+async def test_strangers_read_it_nowhere(private: Private) -> None:
+    """H2, H3, H4, H9: pages, documents, lists, downloads and counts, for whoever does not belong to it."""
+    thread = await private.write(private.garden_id, f"The {SECRET}", f"A {SECRET} for @bert and @ana.")
+    reply = await private.write(private.garden_id, None, f"Which {SECRET}?", thread)
+    local = await private.write(private.cellar_id, f"The {SECRET}", f"A {SECRET} in the cellar.")
+    async with private.street.runtime.db.transaction() as conn:
+        mia = await actors.by_id(conn, private.street.mia_id)
+        await votes.thank(conn, mia, thread)
+        await revisions.submit_edit(conn, thread.id, title=f"{SECRET}!", link=None, source=f"Two {SECRET}s.")
+        await conn.execute("update posts set pinned = true")
+    await private.street.settle()
+    await private.remove(reply, f"No {SECRET}.")
+    for who in (None, private.max):
+        assert told(await private.read_all(who)) == [], who
+    assert told(await private.pages(Browser(private.app))) == []
+    bert = await private.pages(await private.browser(private.bert_id))
+    # He has an account here, and so reads the local group.
+    assert told(bert)
+    assert [path for path in told(bert) if "cellar" not in path and str(local.id) not in path and path != "/@ana"] == []
+    assert told(await private.read_all(private.street.lena))
+    usage = json.loads((await private.street.moot.get("/nodeinfo/2.1")).body)["usage"]
+    assert (usage["localPosts"], usage["localComments"]) == (0, 0)
+    listed = await (await private.browser(private.bert_id)).get("/groups")
+    assert "Garden Club" in listed.words
+    assert "members only" in listed.words
+    assert "threads" not in listed.words.partition("Garden Club")[2].partition("Elm Street")[0]
+
+
+async def test_who_left_reads_their_own_words_and_no_others(private: Private) -> None:
+    """H4: also not through what they were told of while they belonged to it."""
+    await private.let_in(private.bert_id)
+    bert = await private.browser(private.bert_id)
+    thread = await private.write(private.garden_id, f"The {SECRET}", f"A {SECRET} for @bert.")
+    page = await bert.get(f"/t/{thread.id}")
+    await page.form("Send reply").submit(text="I take it.")
+    await private.street.settle()
+    own = await private.street.runtime.db.pool.fetchval("select id from posts where author_id = $1", private.bert_id)
+    answered = await private.street.post(private.street.urls.post(own))
+    await private.write(private.garden_id, None, f"Not the {SECRET}!", answered)
+    assert told(await private.pages(bert))
+    mia = await private.browser(private.street.mia_id)
+    await mia.post(f"/g/garden_club/members/{private.bert_id}/out", {})
+    assert told(await private.pages(bert)) == []
+    assert "I take it." in (await bert.get(f"/t/{own}/edit")).text
+    assert (await (await bert.get(f"/t/{own}/delete")).form("Delete").submit()).status == 200
+    # Nobody is told of what they may not read.
+    await private.write(private.garden_id, f"More {SECRET}", f"Hello @bert, {SECRET}.")
+    later = "select count(*) from notifications where account_id = $1 and post_id > $2"
+    assert await private.street.runtime.db.pool.fetchval(later, private.bert_id, own) == 1
+
+
+PAGES = ("/g/{}", "/g/{}/rules", "/g/{}/record", "/g/{}/record.csv", "/g/{}/write", "/g/{}/members", "/g/{}/settings")
+READ = ("/t/{}", "/t/{}/history", "/t/{}/report", "/t/{}/edit", "/t/{}/delete", "/t/{}/decision", "/t/{}/remove")
+WRITTEN = ("/t/{}/thank", "/t/{}/reply", "/t/{}/edit", "/t/{}/delete", "/t/{}/report", "/t/{}/remove")
+OF_GROUPS = ("", "/outbox", "/outbox?page=start", "/followers", "/followers?is_follower=https://a.example/",
+             "/featured", "/moderators")  # fmt: skip
+OF_POSTS = ("", "/likes", "/replies", "/replies?page=start", "/context", "/context?page=start")
+
+
+async def test_hidden_and_absent_are_the_same_bytes_for_people(hidden: Private) -> None:
+    """H1."""
+    thread = await hidden.write(hidden.garden_id, "Bulbs", "Which ones?")
+    cellar = await hidden.write(hidden.cellar_id, "Bottles", "Which ones?")
+    absent = str(thread.id + 1)
+    typed = {"text": "Hello.", "title": "Hello", "rule": str(hidden.street.rule_id), "reason": "Not here."}
+    bert = await hidden.browser(hidden.bert_id)
+    for browser, post, name in ((Browser(hidden.app), thread, "garden_club"), (bert, thread, "garden_club"),
+                                (Browser(hidden.app), cellar, "cellar")):  # fmt: skip
+        for page in PAGES:
+            there, nothing = [await browser.get(page.format(one), follow=False) for one in (name, "no_such_group")]
+            assert same(there, name) == same(nothing, "no_such_group"), page
+        for what in ("join", "leave", "write"):
+            there, nothing = [
+                await browser.post(f"/g/{one}/{what}", typed, follow=False) for one in (name, "no_such_group")
+            ]
+            assert same(there, name) == same(nothing, "no_such_group"), what
+        for page in READ:
+            there, nothing = [await browser.get(page.format(one), follow=False) for one in (post.id, absent)]
+            assert same(there, str(post.id)) == same(nothing, absent), page
+        for page in WRITTEN:
+            there, nothing = [await browser.post(page.format(one), typed, follow=False) for one in (post.id, absent)]
+            assert same(there, str(post.id)) == same(nothing, absent), page
+
+
+@pytest.mark.parametrize("kind", ["private", "local"])
+async def test_hidden_and_absent_are_the_same_bytes_for_instances(hidden: Private, kind: str) -> None:
+    """H1, H2, H11: unsigned, and signed by an instance without a member."""
+    group_id, name = {"private": (hidden.garden_id, "garden_club"), "local": (hidden.cellar_id, "cellar")}[kind]
+    post = await hidden.write(group_id, "Bulbs", "Which ones?")
+    moot = hidden.street.moot
+    absent = str(post.id + 1)
+    askers: list[Callable[[str], Awaitable[Answer]]] = [moot.get, lambda path: moot.read_as(hidden.max, path)]
+    if kind == "local":
+        askers.append(lambda path: moot.read_as(hidden.street.lena, path))
+    for ask in askers:
+        for part in OF_GROUPS:
+            there, nothing = [await ask(f"/ap/groups/{one}{part}") for one in (name, "no_such_group")]
+            assert there.status == 404
+            assert same(there) == same(nothing), part
+        for part in OF_POSTS:
+            there, nothing = [await ask(f"/ap/posts/{one}{part}") for one in (post.id, absent)]
+            assert there.status == 404
+            assert same(there) == same(nothing), part
+    for one in (name, "no_such_group"):
+        found = await moot.get(f"/.well-known/webfinger?resource=acct:{one}@moot.test")
+        assert (found.status, found.body) == (404, b'{"error":"no_such_actor"}')
+    async with hidden.street.runtime.db.read() as conn:
+        ids = [row["id"] for row in await conn.fetch("select id from activities where post_id = $1", post.id)]
+    assert bool(ids) == (kind == "private")
+    for one in ids:
+        there, nothing = await moot.read_as(hidden.max, f"/ap/activities/{one}"), await moot.get("/ap/activities/7")
+        assert same(there) == same(nothing)
+
+
+async def test_a_key_is_asked_for_where_there_is_nothing_too(private: Private, outside: Peer) -> None:
+    """H1: who names a key on their own server sees whether we fetch it."""
+    post = await private.write(private.garden_id, "Bulbs", "Which ones?")
+    nothing = (f"/ap/posts/{post.id + 1}", "/ap/groups/no_such_group/outbox", "/ap/activities/7")
+    for number, path in enumerate((post.uri, f"{GARDEN}/outbox", *nothing)):
+        outside.actor(f"spy{number}")
+        assert (await private.street.moot.read_as(f"{outside.base}/u/spy{number}", path)).status == 404
+        assert f"/u/spy{number}" in outside.fetched, path
+
+
+async def _said(private: Private, activity: Document) -> tuple[int, bytes, str]:
+    """The answer to an activity, and what we note of it."""
+    answer = await private.street.moot.deliver(activity)
+    await private.street.settle()
+    async with private.street.runtime.db.read() as conn:
+        outcome = await conn.fetchval("select outcome from seen_activities where uri = $1", activity["id"])
+    return answer.status, answer.body, str(outcome)
+
+
+async def test_hidden_and_absent_are_the_same_to_whoever_writes(hidden: Private, outside: Peer) -> None:
+    """H1, H8: replies, votes, reports, deletions and follows of somebody who does not belong to the group."""
+    post = await hidden.write(hidden.garden_id, "Bulbs", "Which ones?")
+    before = await hidden.street.count_posts()
+    absent = hidden.street.urls.post(post.id + 1)
+    ways: list[Callable[[str], Document]] = [
+        lambda uri: hidden.written_by(outside, hidden.max, "<p>Me too.</p>", inReplyTo=uri),
+        lambda uri: hidden.written_by(outside, hidden.max, "<p>Me too.</p>", inReplyTo=uri, to=[PUBLIC]),
+        lambda uri: outside.activity("Like", hidden.max, uri),
+        lambda uri: outside.activity("Dislike", hidden.max, uri),
+        lambda uri: outside.activity("Flag", hidden.max, [uri], content="Bad."),
+        lambda uri: outside.activity("Delete", hidden.max, uri),
+        lambda uri: outside.activity("Announce", hidden.max, uri),
+    ]
+    for way in ways:
+        assert await _said(hidden, way(post.uri)) == await _said(hidden, way(absent))
+    for group, nothing in ((GARDEN, GARDEN + "x"), (GARDEN.replace("garden_club", "cellar"), GARDEN + "x")):
+        follow = [await _said(hidden, outside.activity("Follow", hidden.max, one)) for one in (group, nothing)]
+        assert follow[0] == follow[1]
+        note = [outside.note(hidden.max, "<p>Hello.</p>", cc=[one]) for one in (group, nothing)]
+        creates = [await _said(hidden, outside.activity("Create", hidden.max, one)) for one in note]
+        assert creates[0] == creates[1]
+    assert await hidden.street.count_posts() == before
+    async with hidden.street.runtime.db.read() as conn:
+        assert await conn.fetchval("select count(*) from reports") == 0
+        assert await conn.fetchval("select count(*) from votes") == 0
+    assert "Accept" not in outside.types()[1:]
+
+
+async def test_an_allowed_reader_leaves_nothing_for_the_next(private: Private) -> None:
+    """H5: read by a member's instance, then by the same one blocked, then by nobody."""
+    post = await private.write(private.garden_id, f"The {SECRET}", "Which?")
+    moot, runtime = private.street.moot, private.street.runtime
+    allowed = await moot.read_as(private.street.lena, post.uri)
+    assert allowed.status == 200
+    assert "no-store" in (allowed.header("cache-control") or "")
+    public = await private.street.write("The crossing", "Where?")
+    async with runtime.db.transaction() as conn:
+        await instances.set_policy(conn, private.street.urls, private.forum.host, "blocked", "", None)
+    for uri in (post.uri, public.uri, "/ap/groups/elm_street", f"{GARDEN}/outbox"):
+        refused = await moot.read_as(private.street.lena, uri)
+        assert (refused.status, refused.body) == (403, b'{"error":"blocked"}'), uri
+    unsigned = await moot.get(post.uri)
+    assert (unsigned.status, SECRET in unsigned.text) == (404, False)
+    assert (await moot.get(public.uri)).status == 200
+
+
+@pytest.mark.parametrize("state", ["held", "removed", "deleted"])
+async def test_what_is_gone_or_held_is_silent_for_members_too(private: Private, state: str) -> None:
+    """H6."""
+    words = f"A {SECRET}" + (" casino" if state == "held" else "")
+    post = await private.write(private.garden_id, f"The {SECRET}", words)
+    if state != "held":
+        await {"removed": private.remove, "deleted": private.delete}[state](post)
+    assert (await private.street.post(post.uri)).state == state
+    private.street.clear()
+    for who in (private.street.lena, private.max, None):
+        assert told(await private.read_all(who)) == [], who
+    gone = await private.street.moot.read_as(private.street.lena, post.uri)
+    assert gone.status == (404 if state == "held" else 410)
+    assert (await private.street.moot.read_as(private.max, post.uri)).status == 404
+    await private.let_in(private.bert_id)
+    assert told(await private.pages(await private.browser(private.bert_id))) == []
+
+
+async def test_what_names_a_post_does_not_show_it(private: Private) -> None:
+    """H7: votes, follows and their answers carry ids alone; so does what takes them back."""
+    post = await private.write(private.garden_id, f"The {SECRET}", "Which?")
+    private.street.clear()
+    async with private.street.runtime.db.transaction() as conn:
+        mia = await actors.by_id(conn, private.street.mia_id)
+        await votes.thank(conn, mia, post)
+    await private.street.settle()
+    async with private.street.runtime.db.transaction() as conn:
+        await votes.take_back(conn, mia, post)
+    await private.street.settle()
+    assert private.forum.types() == ["Announce(Like)", "Announce(Undo)"]
+    assert SECRET not in json.dumps(private.forum.inbox).lower()
+    assert private.microblog.inbox == []
+    # H12: and who thanked whom goes to the group's own servers alone, never to the public.
+    assert PUBLIC not in json.dumps(private.forum.inbox)
+
+
+async def test_a_private_group_speaks_to_its_members_alone(private: Private, outside: Peer) -> None:
+    """The wire: Lemmy's form, and not one word to the author's followers, to microblogs or to the public."""
+    outside.inbox.clear()
+    private.street.clear()
+    thread = await private.write(private.garden_id, f"The {SECRET}", f"A {SECRET}, @max@{outside.host}")
+    reply = await private.write(private.garden_id, None, f"Which {SECRET}?", thread)
+    async with private.street.runtime.db.transaction() as conn:
+        await revisions.submit_edit(conn, thread.id, title="Bulbs", link=None, source=f"Two {SECRET}s.")
+    await private.street.settle()
+    await private.remove(reply)
+    await private.delete(thread)
+    assert private.forum.types() == [
+        "Announce(Create)", "Announce(Create)", "Announce(Update)", "Announce(Delete)", "Delete", "Announce(Delete)",
+    ]  # fmt: skip
+    members = [GARDEN, f"{GARDEN}/followers"]
+    for activity in private.forum.inbox:
+        assert activity["to"] == members
+        if activity["type"] == "Announce":
+            assert activity["object"]["to"] == members
+    assert PUBLIC not in json.dumps(private.forum.inbox)
+    assert private.microblog.inbox == []
+    assert outside.inbox == []
+
+
+async def test_nothing_of_a_local_group_leaves(private: Private, outside: Peer) -> None:
+    """The wire: no activity is even written."""
+    outside.inbox.clear()
+    private.street.clear()
+    async with private.street.runtime.db.read() as conn:
+        before = await conn.fetchval("select count(*) from activities")
+    thread = await private.write(private.cellar_id, f"The {SECRET}", f"For @lena@{private.forum.host}")
+    reply = await private.write(private.cellar_id, None, "Mine.", thread)
+    async with private.street.runtime.db.transaction() as conn:
+        mia = await actors.by_id(conn, private.street.mia_id)
+        await votes.thank(conn, mia, thread)
+        await revisions.submit_edit(conn, thread.id, title="Bottles", link=None, source="Two.")
+        await groups.announce_change(conn, private.cellar_id)
+    await private.street.settle()
+    await private.remove(reply)
+    await private.delete(thread)
+    async with private.street.runtime.db.read() as conn:
+        assert await conn.fetchval("select count(*) from activities") == before
+    assert [*private.forum.inbox, *private.microblog.inbox, *outside.inbox] == []
+
+
+async def test_members_elsewhere_write_and_others_do_not(private: Private, outside: Peer) -> None:
+    create = private.written_by(private.forum, private.street.lena, f"<p>A {SECRET}.</p>", type="Page", name="Bulbs")
+    private.street.clear()
+    assert await _said(private, create) == (202, b"", "done")
+    thread = await private.street.post(create["object"]["id"])
+    assert (thread.state, thread.group_id) == ("published", private.garden_id)
+    ana = await private.browser(private.street.ana_id)
+    assert SECRET in (await ana.get(f"/t/{thread.id}")).text
+    assert told(await private.pages(Browser(private.app))) == []
+    announced = private.forum.of_type("Announce(Create)")
+    assert [one["object"]["id"] for one in announced] == [create["id"]]
+    second = await private.write(private.garden_id, "Two", "Two.")
+    like = private.forum.activity("Like", private.street.lena, second.uri)
+    assert (await _said(private, like))[2] == "done"
+    wrong = (
+        (private.written_by(outside, private.max, "<p>Hello.</p>"), "not_public"),
+        (private.written_by(private.forum, private.street.lena, "<p>Hello.</p>", to=[PUBLIC, GARDEN]),
+         "public_in_private_group"),
+        (private.written_by(private.forum, private.street.lena, "<p>Psst.</p>", inReplyTo=thread.uri, audience=None,
+                            to=[private.forum.actor("otto")]), "not_for_the_group"),
+    )  # fmt: skip
+    for activity, reason in wrong:
+        assert (await _said(private, activity))[2] == reason
+
+
+async def test_who_belongs_to_it_is_told_in_numbers(private: Private) -> None:
+    """H11: to strangers; a member's server learns who moderates, and may ask about another server."""
+    moot = private.street.moot
+    for ask in (moot.get, lambda path: moot.read_as(private.max, path)):
+        followers = json.loads((await ask(f"{GARDEN}/followers")).body)
+        moderators = json.loads((await ask(f"{GARDEN}/moderators")).body)
+        assert (followers["totalItems"], moderators["totalItems"]) == (4, 1)
+        assert not {"orderedItems", "items", "first"} & {*followers, *moderators}
+        assert (await ask(f"{GARDEN}/followers?is_follower={private.forum.base}/")).status == 404
+    inside = await moot.read_as(private.street.lena, f"{GARDEN}/moderators")
+    assert json.loads(inside.body)["orderedItems"] == [private.street.urls.actor("person", "mia")]
+    for host, status in ((private.microblog.base, 200), (private.outside.base, 404), ("nonsense", 404)):
+        answer = await moot.read_as(private.street.lena, f"{GARDEN}/followers?is_follower={host}/")
+        assert answer.status == status
+    actor = json.loads((await moot.get(GARDEN)).body)
+    assert (actor["manuallyApprovesFollowers"], actor["indexable"]) == (True, False)
+
+
+async def test_moderators_are_told_whom_they_trust(private: Private, outside: Peer) -> None:
+    """H10: a server with a member gets a copy, so that the form that lets somebody in says so."""
+    for there, who in ((outside, private.max), (private.microblog, private.street.max)):
+        assert (await private.street.moot.deliver(there.activity("Follow", who, GARDEN))).status == 202
+    await private.street.settle()
+    mia = await private.browser(private.street.mia_id)
+    page = await mia.get("/g/garden_club/members")
+    assert f"Whoever runs {outside.host} will get a copy of everything" in page.words
+    assert f"The software of {private.microblog.host} shows nothing of a private group" in page.words
+    assert outside.of_type("Accept")[1:] == []
+
+
+SETTINGS = {"title": "Garden Club", "language": "en", "join_mode": "ask", "posting": "members", "discoverable": "1"}
+
+
+async def test_who_may_read_is_settled_by_the_first_post(private: Private) -> None:
+    """A private or local group never becomes public under those who wrote in it."""
+    mia = await private.browser(private.street.mia_id)
+    page = await mia.get("/g/garden_club/settings")
+    assert 'name="visibility" value="private" checked' in page.text
+    local = await mia.post("/g/garden_club/settings", SETTINGS | {"visibility": "local"})
+    assert local.status == 422
+    assert "People from other servers belong to this group already." in local.words
+    opened = await mia.post("/g/garden_club/settings", SETTINGS | {"join_mode": "open"})
+    assert opened.status == 422
+    assert "moderators let people in" in opened.words
+    await private.write(private.garden_id, "Bulbs", "Which ones?")
+    for group, title in (("garden_club", "Garden Club"), ("elm_street", "Elm Street")):
+        if group == "elm_street":
+            await private.street.write("The crossing", "Where?")
+        for visibility in groups.VISIBILITIES:
+            was = "private" if group == "garden_club" else "public"
+            typed = SETTINGS | {"title": title, "visibility": visibility}
+            answer = await mia.post(f"/g/{group}/settings", typed)
+            assert (answer.status == 200) == (visibility == was), (group, visibility)
+        page = await mia.get(f"/g/{group}/settings")
+        assert "It was settled with the first post" in page.words
+        assert 'name="visibility"' not in page.text
+        assert (await page.form("Save").submit()).status == 200
+    assert (await private.group(private.garden_id)).visibility == "private"
+
+
+async def test_a_private_group_is_founded_and_neighbours_ask(street: Street, app: Starlette, outside: Peer) -> None:
+    """The journey: found it, be asked, let in, invite, put out."""
+    private = Private(street, app, outside)
+    await private.open()
+    async with street.runtime.db.transaction() as conn:
+        await conn.execute("update accounts set admin = true where actor_id = $1", street.mia_id)
+    mia, bert = await private.browser(street.mia_id), await private.browser(private.bert_id)
+    form = (await mia.get("/groups/new")).form("Make the group")
+    await form.submit(name="choir", title="Choir", visibility="private", join_mode="ask", tagline="We sing.")
+    page = await bert.get("/g/choir")
+    assert "For members only" in page.words
+    asked = await page.form("Ask to join").submit()
+    assert "A moderator reads your request" in asked.words
+    await (await mia.get("/g/choir/members")).form("Let in").submit()
+    page = await bert.get("/g/choir")
+    assert "For members only" not in page.words
+    await (await mia.get("/g/choir/members")).form("Put out").submit()
+    assert "For members only" in (await bert.get("/g/choir")).words
+    invite = (await mia.get("/g/choir/members")).form("Invite")
+    assert "Nobody of this name is known here." in (await invite.submit(name="nobody")).words
+    assert "Invited" in (await invite.submit(name="@bert")).words
+    assert "You are invited to join Choir." in (await bert.get("/notifications")).words
+    joined = await (await bert.get("/g/choir")).form("Join this group").submit()
+    assert "You are a member" in joined.words
+    again = await (await mia.get("/g/choir/members")).form("Invite").submit(name="bert")
+    assert "They belong to the group already." in again.words
+
+
+class Walled:
+    """The private group `allotment` of the server `there`, which Ana has joined and Bert has not."""
+
+    def __init__(self, private: Private, there: Peer) -> None:
+        self.private = private
+        self.there = there
+        self.uri = there.actor("allotment", "Group", manuallyApprovesFollowers=True)
+        self.members = [self.uri, f"{self.uri}/followers"]
+
+    async def open(self) -> None:
+        ana = await self.private.browser(self.private.street.ana_id)
+        found = await (await ana.get("/lookup")).form("Find it").submit(address=f"!allotment@{self.there.host}")
+        await found.form("Ask to join").submit()
+        await self.private.street.settle()
+        accept = self.there.activity("Accept", self.uri, self.there.of_type("Follow")[0])
+        assert (await self.private.street.moot.deliver(accept)).status == 202
+        await self.private.street.settle()
+        self.page = f"/g/allotment@{self.there.host}"
+
+    async def announce(self, page: Document) -> None:
+        create = self.there.activity("Create", page["attributedTo"], page, to=page["to"])
+        activity = self.there.activity("Announce", self.uri, create, to=self.members)
+        assert (await self.private.street.moot.deliver(activity)).status == 202
+        await self.private.street.settle()
+
+
+@pytest.fixture
+async def walled(private: Private) -> AsyncIterator[Walled]:
+    async with peer("127.0.0.9", "lemmy") as there:
+        made = Walled(private, there)
+        await made.open()
+        yield made
+
+
+async def test_a_private_group_elsewhere_is_for_its_members_here(walled: Walled) -> None:
+    private, there = walled.private, walled.there
+    addressed = {"to": walled.members, "audience": walled.uri}
+    page = there.note(there.actor("otto"), f"<p>A {SECRET}.</p>", type="Page", name="Bulbs", **addressed)
+    await walled.announce(page)
+    ana, bert = await private.browser(private.street.ana_id), await private.browser(private.bert_id)
+    thread = await private.street.post(page["id"])
+    for path in (walled.page, f"/t/{thread.id}", "/", f"/@otto@{there.host}"):
+        assert SECRET in (await ana.get(path)).text, path
+        for browser in (bert, Browser(private.app)):
+            assert SECRET not in (await browser.get(path)).text, path
+    assert "For members only" in (await bert.get(walled.page)).words
+    # What is not even for its members comes in by no group.
+    await walled.announce(there.note(there.actor("otto"), "<p>Psst.</p>", to=[f"{there.base}/u/otto/followers"]))
+    assert await private.street.runtime.db.pool.fetchval("select count(*) from posts where html like '%Psst%'") == 0
+    # Once its server calls it public, what was written before stays with its members.
+    there.actor("allotment", "Group")
+    update = there.activity("Update", walled.uri, there.documents["/u/allotment"])
+    assert (await private.street.moot.deliver(update)).status == 202
+    await private.street.settle()
+    assert SECRET not in (await bert.get(f"/t/{thread.id}")).text
+
+
+async def test_what_our_people_write_there_goes_there_alone(walled: Walled, outside: Peer) -> None:
+    private, there, moot = walled.private, walled.there, walled.private.street.moot
+    outside.inbox.clear()
+    private.street.clear()
+    there.inbox.clear()
+    ana = await private.browser(private.street.ana_id)
+    form = (await ana.get(f"{walled.page}/write")).form("Send")
+    await form.submit(title=f"The {SECRET}", text=f"For @max@{outside.host}")
+    await private.street.settle()
+    assert there.types() == ["Create"]
+    create = there.inbox[0]
+    assert (create["to"], create["cc"]) == (walled.members, [])
+    assert create["object"]["to"] == walled.members
+    assert [*outside.inbox, *private.forum.inbox, *private.microblog.inbox] == []
+    uri = create["object"]["id"]
+    assert (await moot.read_as(walled.uri, uri)).status == 200
+    assert (await moot.get(uri)).status == 404
+    # A third server reads it once the group's own says that it has a member there.
+    assert (await moot.read_as(private.max, uri)).status == 404
+    there.documents["/u/allotment/followers"] = {"id": f"{walled.uri}/followers", "type": "Collection"}
+    assert (await moot.read_as(private.street.lena, uri)).status == 200
+    asked = there.fetched.count("/u/allotment/followers")
+    assert (await moot.read_as(private.street.lena, uri)).status == 200
+    assert there.fetched.count("/u/allotment/followers") == asked
+
+
+@pytest.fixture
+async def secure(private: Private) -> Private:
+    runtime: Runtime = private.street.runtime
+    runtime.settings = msgspec.structs.replace(runtime.settings, secure_mode=True)
+    return private
+
+
+ALWAYS = {
+    "/ap/instance", "/.well-known/webfinger", "/.well-known/host-meta", "/.well-known/nodeinfo", "/nodeinfo/{version}",
+}  # fmt: skip
+
+
+async def test_in_secure_mode_every_reader_says_who_they_are(secure: Private, outside: Peer) -> None:
+    """Only what others need in order to verify us is served to everybody."""
+    street, moot = secure.street, secure.street.moot
+    post = await street.write("The crossing", "Where?")
+    activity = await street.runtime.db.pool.fetchval("select max(id) from activities where public")
+    values = {"folder": "groups", "name": "elm_street", "id": str(post.id), "version": "2.1"}
+    asked = 0
+    for route in routes():
+        assert isinstance(route, Route)
+        if "GET" not in (route.methods or ()):
+            continue
+        pattern = route.path.replace(":str", "")
+        path = pattern.format(**values | ({"id": activity} if "activities" in pattern else {}))
+        unsigned = await moot.get(path + ("?resource=acct:ana@moot.test" if "webfinger" in path else ""))
+        if route.path in ALWAYS:
+            assert unsigned.status == 200, path
+            continue
+        asked += 1
+        assert (unsigned.status, unsigned.body) == (401, b'{"error":"unsigned"}'), path
+        known = await moot.read_as(secure.max, path)
+        assert known.status == 200, path
+        assert known.header("cache-control") == "private, no-store"
+        forged = await moot.browser.send("GET", path, headers={"accept": ACTIVITY, "signature": 'keyId="x"'})
+        assert forged.status in (400, 401), path
+    assert asked == 11
+    page = await moot.browser.send("GET", f"/ap/posts/{post.id}", headers={"accept": "text/html"})
+    assert page.status == 303
+    async with street.runtime.db.transaction() as conn:
+        await instances.set_policy(conn, street.urls, outside.host, "blocked", "", None)
+    assert (await moot.read_as(secure.max, post.uri)).status == 403
