@@ -80,7 +80,7 @@ class Filler:
         assert post is not None
         activity_id = self._id_at(post.submitted_at)
         whole = create.build(self.urls, post) | {"id": self.urls.activity(activity_id + 1)}
-        document = {"id": self.urls.activity(activity_id)} | outbox.announce(post.group_uri, whole)
+        document = {"id": self.urls.activity(activity_id)} | outbox.announce(post.group_uri, whole, post.readers)
         await outbox.ADD.run(
             conn, activity_id, document["id"], post.group_id, "Announce", thread_id, f"{thread_id}:create:whole",
             msgspec.json.encode(document).decode(), True,
