@@ -113,6 +113,16 @@ async def test_one_of_ours_who_is_banned_is_told_and_refused(street: Street, all
     assert await news(street) == ["banned_elsewhere", "unbanned"]
 
 
+async def test_a_ban_ends_by_either_name(allotment: Allotment) -> None:
+    ana = allotment.street.urls.actor("person", "ana")
+    await allotment.announce(
+        allotment.deed("Block", ana, target=allotment.uri, expires="2099-11-01T12:23:50+00:00")
+    )  # fmt: skip
+    until = (await allotment.group()).banned_until
+    assert until is not None
+    assert until.year == 2099
+
+
 @pytest.mark.parametrize("end", [None, "soon", 7, "9999-12-31T23:59:59Z"])
 async def test_a_ban_without_an_end_that_can_be_read_has_none(allotment: Allotment, end: object) -> None:
     ana = allotment.street.urls.actor("person", "ana")
