@@ -11,7 +11,7 @@ import msgspec
 from moderation import decisions, rules
 from moderation.rules import Rule
 from server import clock, jobs, text
-from server.community import access, memberships, notifications, posts, standing, votes
+from server.community import access, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
 from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
@@ -112,6 +112,7 @@ async def ban(conn: Conn, viewer: Viewer, group: Group, person: Actor, form: Ban
     until = FOR_GOOD if form.days is None else clock.now() + dt.timedelta(days=form.days)
     await memberships.ban(conn, group, person, until)
     await votes.suspend(conn, person.id, group.id)
+    await polls.leave_out(conn, person.id, group.id)
     new = _New(group, "ban", person.id, None, until, form.remove_posts, rule, reason)
     deed_id = await _add(conn, viewer, new)
     detail: dict[str, object] = {"deed_id": str(deed_id)}

@@ -117,6 +117,17 @@ FORGET_VOTER = Query(
       join actors a on a.id = p.author_id
      where a.host is null and (k.closes_at is null or k.closes_at > clock_now()) order by 1""",
 )
+# Of whoever is banned from a group the same, there alone; what has been decided stays as it was.
+LEAVE_OUT = Query(
+    _Left,
+    """
+    with gone as (
+        delete from poll_votes v using polls k, posts p, actors a
+         where v.actor_id = $1 and k.post_id = v.post_id and p.id = v.post_id and p.group_id = $2
+           and a.id = p.author_id and a.host is null and (k.closes_at is null or k.closes_at > clock_now())
+        returning v.post_id)
+    select distinct post_id from gone order by 1""",
+)
 ABOUT = Query(_Told, "select author_id, group_id from posts where id = $1 and state = 'published'")
 # With the words of a deleted thread its options go, and who chose what.
 WIPE = Command(
@@ -187,10 +198,19 @@ async def chosen(conn: Conn, post_id: int, person_id: int) -> list[int]:
 
 async def forget_voter(conn: Conn, person_id: int) -> None:
     """Somebody is gone for good, here or elsewhere, and with them who chose what."""
-    for left in await FORGET_VOTER.all(conn, person_id):
-        await LOCKED.one(conn, left.post_id)
-        await RECOUNT.run(conn, left.post_id)
-        await tell(conn, left.post_id)
+    await _count_anew(conn, await FORGET_VOTER.all(conn, person_id))
+
+
+async def leave_out(conn: Conn, person_id: int, group_id: int) -> None:
+    """Somebody is banned from a group: in its open polls they have no say, unless they may vote again in time."""
+    await _count_anew(conn, await LEAVE_OUT.all(conn, person_id, group_id))
+
+
+async def _count_anew(conn: Conn, left: Sequence[_Left]) -> None:
+    for poll in left:
+        await LOCKED.one(conn, poll.post_id)
+        await RECOUNT.run(conn, poll.post_id)
+        await tell(conn, poll.post_id)
 
 
 async def take_totals(conn: Conn, post_id: int, told: NewPoll, *, asked: bool) -> bool:

@@ -9,6 +9,7 @@ from tests.browser_like import Answer, Browser
 from tests.conftest import MovedClock
 from tests.journeys.conftest import add_group, signed_in, work
 from tests.journeys.test_moderators import Street
+from tests.journeys.test_polls import asked
 
 REASON = "Nobody had asked for it."
 
@@ -124,6 +125,31 @@ async def test_thanks_of_the_banned_stop_counting_until_it_is_lifted(street: Str
     assert await totals() == [1] * 5
     await (await street.mia.get("/g/elm_street/members")).form("Lift the ban").submit()
     assert await totals() == [2] * 5
+
+
+async def test_votes_of_the_banned_leave_open_polls_of_that_group_alone(
+    street: Street, app: Starlette, moved_clock: MovedClock
+) -> None:
+    await add_group(street.runtime, "oak_street", moderator="moe")
+    old = await asked(street.ana, street.runtime)
+    await (await street.ben.get(old.path)).form("Vote").submit(choice="1")
+    await moved_clock.advance(days=8)
+    await work(street.runtime)
+    here = await asked(street.ana, street.runtime)
+    form = (await street.ana.get("/g/oak_street/write")).form("Send")
+    there = await form.submit(title="When?", text="Where?", option_1="Saturday", option_2="Sunday")
+    await work(street.runtime)
+    for poll in (here, there):
+        for voter in (street.ben, street.moe):
+            await (await voter.get(poll.path)).form("Vote").submit(choice="1")
+    await ban(street, days="1")
+    counts = await street.runtime.db.pool.fetch("select counts, voter_count from polls order by post_id")
+    assert [tuple(row) for row in counts] == [([0, 1, 0], 1), ([0, 1, 0], 1), ([0, 2], 2)]
+    assert (await street.ben.post(f"{here.path}/poll", {"choice": "0"})).status == 403
+    await (await street.mia.get("/g/elm_street/members")).form("Lift the ban").submit()
+    assert (await street.ben.post(f"{here.path}/poll", {"choice": "0"})).status == 200
+    counts = await street.runtime.db.pool.fetch("select counts, voter_count from polls order by post_id")
+    assert [tuple(row) for row in counts] == [([0, 1, 0], 1), ([1, 1, 0], 2), ([0, 2], 2)]
 
 
 async def test_what_they_wrote_goes_with_them_if_the_moderator_says_so(
