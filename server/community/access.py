@@ -185,5 +185,5 @@ def check_may_vote(post: Post, group: Group) -> None:
 def check_may_choose(post: Post, group: Group) -> None:
     """Whether somebody's choice in a poll counts: as for a thank; where only members write, only members decide."""
     check_may_vote(post, group)
-    if group.posting == "members" and not group.joined:
+    if (group.posting == "members" or group.visibility == "private") and not group.joined:
         raise Refused("members_only", "Only members vote in this group. You can join it.")

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from federation.endpoints import routes
-from moderation import instances
+from moderation import deeds, instances
 from server.community import access, actors, groups, revisions, votes
 from server.community.groups import Group
 from server.community.sessions import STRANGER, Viewer
@@ -160,8 +160,10 @@ async def test_who_left_reads_their_own_words_and_no_others(private: Private) ->
 
 
 PAGES = ("/g/{}", "/g/{}/rules", "/g/{}/record", "/g/{}/record.csv", "/g/{}/write", "/g/{}/members", "/g/{}/settings")
-READ = ("/t/{}", "/t/{}/history", "/t/{}/report", "/t/{}/edit", "/t/{}/delete", "/t/{}/decision", "/t/{}/remove")
-WRITTEN = ("/t/{}/thank", "/t/{}/reply", "/t/{}/edit", "/t/{}/delete", "/t/{}/report", "/t/{}/remove")
+READ = ("/t/{}", "/t/{}/history", "/t/{}/report", "/t/{}/edit", "/t/{}/delete", "/t/{}/decision", "/t/{}/remove",
+        "/t/{}/close")  # fmt: skip
+WRITTEN = ("/t/{}/thank", "/t/{}/reply", "/t/{}/edit", "/t/{}/delete", "/t/{}/report", "/t/{}/remove",
+           "/t/{}/poll", "/t/{}/close", "/t/{}/open", "/t/{}/pin", "/t/{}/unpin")  # fmt: skip
 OF_GROUPS = ("", "/outbox", "/outbox?page=start", "/followers", "/followers?is_follower=https://a.example/",
              "/featured", "/moderators")  # fmt: skip
 OF_POSTS = ("", "/likes", "/replies", "/replies?page=start", "/context", "/context?page=start")
@@ -333,10 +335,16 @@ async def test_a_private_group_speaks_to_its_members_alone(private: Private, out
     async with private.street.runtime.db.transaction() as conn:
         await revisions.submit_edit(conn, thread.id, title="Bulbs", link=None, source=f"Two {SECRET}s.")
     await private.street.settle()
+    async with private.street.runtime.db.transaction() as conn:
+        await deeds.pin_thread(conn, private.street.mia, thread.id, pinned=True)
+        await deeds.close_thread(conn, private.street.mia, thread.id, None, "All is said.")
+        await deeds.open_thread(conn, private.street.mia, thread.id)
+    await private.street.settle()
     await private.remove(reply)
     await private.delete(thread)
     assert private.forum.types() == [
-        "Announce(Create)", "Announce(Create)", "Announce(Update)", "Announce(Delete)", "Delete", "Announce(Delete)",
+        "Announce(Create)", "Announce(Create)", "Announce(Update)", "Announce(Add)", "Announce(Lock)", "Announce(Undo)",
+        "Announce(Delete)", "Delete", "Announce(Delete)",
     ]  # fmt: skip
     members = [GARDEN, f"{GARDEN}/followers"]
     for activity in private.forum.inbox:
@@ -361,6 +369,7 @@ async def test_nothing_of_a_local_group_leaves(private: Private, outside: Peer) 
         await votes.thank(conn, mia, thread)
         await revisions.submit_edit(conn, thread.id, title="Bottles", link=None, source="Two.")
         await groups.announce_change(conn, private.cellar_id)
+        await deeds.pin_thread(conn, private.street.mia, thread.id, pinned=True)
     await private.street.settle()
     await private.remove(reply)
     await private.delete(thread)
