@@ -145,7 +145,7 @@ async def signer_for(conn: Conn, runtime: Runtime, actor_id: int) -> Signer:
 
 
 # Without a runtime, since proofs are made where activities are written: by effects, which have the connection alone.
-_PROVING: OrderedDict[int, CryptographicSecret] = OrderedDict()
+_PROVING: OrderedDict[str, CryptographicSecret] = OrderedDict()
 
 
 async def prove(conn: Conn, actor_id: int, document: dict[str, object]) -> dict[str, object]:
@@ -153,12 +153,13 @@ async def prove(conn: Conn, actor_id: int, document: dict[str, object]) -> dict[
 
     A new actor's first words are not held up: their HTTP signature, which waits for the keys, proves them as well.
     """
-    secret = _PROVING.get(actor_id)
+    actor_uri = str(document["actor"])
+    secret = _PROVING.get(actor_uri)
     if secret is None:
         stored = await PRIVATE.one(conn, actor_id, "ed25519")
         if stored is None:
             return document
-        secret = _PROVING[actor_id] = load_own_secret(ed25519_key_id(stored.uri), stored.private_pem)
+        secret = _PROVING[actor_uri] = load_own_secret(ed25519_key_id(stored.uri), stored.private_pem)
         if len(_PROVING) > MAX_LOADED:
             _PROVING.popitem(last=False)
     return proofs.add_proof(document, secret, clock.now())

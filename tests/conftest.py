@@ -132,6 +132,8 @@ def quick_secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     Tests of these themselves are marked `real_secrets`.
     """
+    # A process has one database, a run of tests many: in each the same actor has another key.
+    keys._PROVING.clear()
     if request.node.get_closest_marker("real_secrets"):
         return
     monkeypatch.setattr(instances, "SNAPSHOT_SECONDS", 0.0)

@@ -69,6 +69,11 @@ def desk(street: Street) -> Desk:
     return Desk(street)
 
 
+def bare(activity: Document) -> Document:
+    """An activity within an Undo, which is what is proven."""
+    return {name: value for name, value in activity.items() if name not in ("@context", "proof")}
+
+
 def announced(street: Street, kind: str) -> Document:
     """The one activity of this kind that the group announced to the forum, without what proves it."""
     (found,) = street.lemmy.of_type(f"Announce({kind})")
@@ -99,7 +104,7 @@ async def test_a_lifted_ban_is_the_undo_of_that_block(street: Street, desk: Desk
     block = announced(street, "Block")
     await desk.lift(street.lena)
     undo = announced(street, "Undo")
-    assert undo["object"] == block
+    assert undo["object"] == bare(block)
     assert street.mastodon.inbox == []
 
 
@@ -143,7 +148,7 @@ async def test_a_closed_thread_travels_as_lock_and_in_its_document(street: Stree
     assert '"commentsEnabled":false' in (await street.moot.get(thread.uri)).text
     assert street.mastodon.inbox == []
     await desk.open(thread)
-    assert announced(street, "Undo")["object"] == lock
+    assert announced(street, "Undo")["object"] == bare(lock)
     assert '"commentsEnabled":true' in (await street.moot.get(thread.uri)).text
     assert street.mastodon.inbox == []
 
