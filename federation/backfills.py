@@ -89,7 +89,9 @@ ADVANCE = Query(
     + _COLUMNS,
 )
 FAILED = Command("update backfills set failures = failures + 1 where group_id = $1 and run = $2")
-END = Command("update backfills set ended_at = clock_now(), next_page = null where group_id = $1 and run = $2")
+END = Command(
+    "update backfills set ended_at = clock_now(), next_page = null, seen = '{}' where group_id = $1 and run = $2"
+)
 ADD_FIND = Command(
     """insert into backfill_finds (id, group_id, uri, kind, fallback, depth, page) values ($1, $2, $3, $4, $5, $6, $7)
        on conflict do nothing"""
