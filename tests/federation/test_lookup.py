@@ -4,7 +4,8 @@ import pytest
 from starlette.applications import Starlette
 
 from federation import lookup
-from server.community import groups
+from server.community import groups, posts
+from server.community.posts import Draft
 from server.errors import Invalid
 from tests.browser_like import Answer
 from tests.federation.street import Street
@@ -83,7 +84,7 @@ async def test_a_reply_leads_to_its_thread(street: Street, village: Village, app
     first = village.reply(thread, "I have beans.", days_ago=29)
     second = village.reply(first, "And I have none.", days_ago=28, listed=False)
     page = await paste(app, second["id"])
-    assert "Seeds" in page.words
+    assert "It is on its way here" in page.words
     await street.settle()
     assert "I have beans." in (await page.follow("Read it here")).words
 
@@ -159,6 +160,21 @@ async def test_what_cannot_be_found_is_said_in_words(street: Street, app: Starle
     page = await paste(app, typed)
     assert page.status == 422
     assert page.form("Find it").values["address"] == typed
+
+
+async def test_what_is_being_checked_is_told_to_nobody_by_looking_it_up(
+    street: Street, village: Village, app: Starlette
+) -> None:
+    thread = village.thread("Secret title", days_ago=3)
+    assert "Secret title" not in (await paste(app, thread["id"])).words
+    ana = await street.actor(street.ana_id)
+    async with street.runtime.db.transaction() as conn:
+        group = await groups.BY_ID.one(conn, street.group_id, street.ana_id)
+        assert group is not None
+        post = await posts.submit_post(conn, street.urls, Draft(author=ana, group=group, title="Unread", source="x"))
+    page = await paste(app, f"http://moot.test/t/{post.id}")
+    assert page.status == 422
+    assert "Unread" not in page.text
 
 
 async def test_a_held_thread_is_not_shown_by_looking_it_up(street: Street, village: Village, app: Starlette) -> None:

@@ -103,7 +103,7 @@ PAGES: dict[str, p.Page] = {
     "notifications_empty": r.NotificationsPage(()),
     "lookup": r.LookupPage("/lookup", p.Field("!gardening@lemmy.example"), GARDEN, "Seeds and soil."),
     "lookup_wrong": r.LookupPage("/lookup", p.Field("gardening", "This is not an address of a group.")),
-    "lookup_thread": r.LookupPage("/lookup", p.Field("https://lemmy.example/post/7"), found_title="Who swaps seeds?", found_url="/t/7"),
+    "lookup_thread": r.LookupPage("/lookup", p.Field("https://lemmy.example/post/7"), found_url="/t/7"),
     "rules": r.RulesPage(RULES, ELM, "/g/elm_street/record", "/g/elm_street/rules/edit"),
     "rules_site": r.RulesPage(()),
     "members": r.MembersPage(ELM, (r.MemberView(ANA, ago(90_000), "moderator", role_url="/m/1"), r.MemberView(TOM, ago(9_000), role_url="/m/2", ban_url="/m/2/ban")), (r.MemberView(JOSEPH, ago(30), accept_url="/m/a", refuse_url="/m/r"), r.MemberView(TOM, ago(40), accept_url="/m/a", refuse_url="/m/r", copy_to="social.example", unseen=True)), (r.BannedView(OTTO, ago(-3000), "/m/3/unban"), r.BannedView(MIRIAM, None, "/m/4/unban")), OLDER, invited=(r.MemberView(OTTO, ago(60), out_url="/m/o"),), invite_action="/m/invite", invite=WRONG),

@@ -51,13 +51,10 @@ async def look_up(visit: Visit) -> Response:
 
 
 async def _lead_to_post(visit: Visit, typed: dict[str, str], found: Post) -> Response:
-    """To the thread, or, while it is being checked, to a page that says so."""
-    if found.state == "submitted":
-        page = LookupPage(
-            HERE, Field(typed.get("address", "")), found_title=found.title or text.excerpt(found.html),
-            found_url=urls.post_page(found.root_id, found.id),
-        )  # fmt: skip
-        return await visit.show(page)
+    """To the thread, or, while it is being checked, to a page that says so and nothing of what it says."""
+    if found.state == "submitted" and not visit.urls.is_local(found.uri):
+        here = urls.post_page(found.root_id, found.id)
+        return await visit.show(LookupPage(HERE, Field(typed.get("address", "")), found_url=here))
     try:
         async with visit.read() as conn:
             await access.access_post(conn, visit.viewer, found.id)

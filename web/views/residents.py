@@ -274,7 +274,7 @@ class NotificationsPage(Page, frozen=True):
 
 
 class LookupPage(Page, frozen=True):
-    """`found` is the group behind the address that was typed; `found_title` is a thread that is being checked."""
+    """`found` is the group behind the address that was typed; `found_url` leads to a thread that is being checked."""
 
     template: ClassVar[str] = "lookup.html"
     nav: ClassVar[str] = "groups"
@@ -282,7 +282,6 @@ class LookupPage(Page, frozen=True):
     address: Field = Field()
     found: GroupView | None = None
     about: str = ""
-    found_title: str = ""
     found_url: str = ""
 
 
