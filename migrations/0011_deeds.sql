@@ -35,7 +35,7 @@ alter table reports add column forward boolean not null default false;
 -- federation/moderators.py: who moderates a group elsewhere, as that group's own collection says.
 create table moderator_lists (
     group_id bigint primary key references actors,
-    uris text[] not null,
+    uris text[] not null check (cardinality(uris) <= 1000),
     read_at timestamptz not null default clock_now()
 );
 create index remote_actors_moderators on remote_actors (moderators) where moderators is not null;

@@ -14,7 +14,7 @@ create table backfills (
     run int not null default 1,
     stage text not null check (stage in ('featured', 'outbox')),
     next_page text check (length(next_page) <= 2048),
-    seen text[] not null default '{}',
+    seen text[] not null default '{}' check (cardinality(seen) <= 1000),
     outbox_total int,
     outbox_read int not null default 0,
     found int not null default 0,
