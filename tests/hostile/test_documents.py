@@ -281,9 +281,11 @@ async def test_D7_every_text_in_the_database_has_its_length(street: Street) -> N
 
 
 BOUNDED_ELSEWHERE = {
+    "backfills.seen": "digests of pages, whose number the errand limits",
     "deliveries.host": "copied from lanes.host, which has a length",
     "findings.matched": "pieces of a post, which has a length, found by words of a check, which has one",
     "schema_migrations.name": "names of our own files",
+    "moderator_lists.uris": "ids within the limits of parse.py, whose number the reader limits",
     "own_keys.private_pem": "made by ourselves",
     "own_keys.public_text": "made by ourselves",
 }

@@ -309,7 +309,7 @@ async def test_what_is_gone_or_held_is_silent_for_members_too(private: Private, 
 
 
 async def test_what_names_a_post_does_not_show_it(private: Private) -> None:
-    """H7: votes, follows and their answers carry ids alone; so does what takes them back."""
+    """H7, H12: votes, follows and their answers carry ids alone; so does what takes them back."""
     post = await private.write(private.garden_id, f"The {SECRET}", "Which?")
     private.street.clear()
     async with private.street.runtime.db.transaction() as conn:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.rows import ROWS, SECTIONS, Later, NotOurs, Shown
+from tests.hostile.rows import ROWS, SECTIONS, NotOurs, Shown
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"(?<![A-Za-z0-9])([ABCDH]\d{1,2})(?![A-Za-z0-9])")
@@ -37,14 +37,6 @@ def test_each_row_has_its_test(row: str) -> None:
     entry = ROWS[row]
     assert isinstance(entry, Shown)
     assert row in named_tests().get(entry.test, set()), f"no test {entry.test} that names {row}"
-
-
-@pytest.mark.parametrize("row", [row for row, entry in ROWS.items() if isinstance(entry, Later)])
-def test_a_row_applies_once_what_it_is_about_is_built(row: str) -> None:
-    entry = ROWS[row]
-    assert isinstance(entry, Later)
-    built = list((ROOT / "migrations").glob(f"*_{entry.migration}.sql"))
-    assert not built or any(row in rows for rows in named_tests().values()), f"{row} is built, and no test names it"
 
 
 def test_each_row_that_is_not_ours_says_why() -> None:
