@@ -120,6 +120,8 @@ async def garden(street: Street) -> Garden:
     await street.settle()
     accept = here.activity("Accept", uri, here.of_type("Follow")[0])
     assert (await street.moot.deliver(accept)).status == 202
+    # Its past is read once somebody has joined it; only what comes after that counts here.
+    await street.settle()
     here.fetched.clear()
     return Garden(street, here, uri, _prover(here))
 
