@@ -147,16 +147,23 @@ async def test_who_left_reads_their_own_words_and_no_others(private: Private) ->
     own = await private.street.runtime.db.pool.fetchval("select id from posts where author_id = $1", private.bert_id)
     answered = await private.street.post(private.street.urls.post(own))
     await private.write(private.garden_id, None, f"Not the {SECRET}!", answered)
+    written = (await bert.get("/g/garden_club/write")).form("Send")
+    thread_of_his = await written.submit(title="Spades", text="Who lends one?")
+    await private.street.settle()
+    his = await private.street.post(private.street.urls.post(int(thread_of_his.path.rpartition("/")[2])))
+    await private.write(private.garden_id, None, f"Take the {SECRET}.", his)
+    assert SECRET in (await bert.get(f"/t/{his.id}")).text
     assert told(await private.pages(bert))
     mia = await private.browser(private.street.mia_id)
     await mia.post(f"/g/garden_club/members/{private.bert_id}/out", {})
     assert told(await private.pages(bert)) == []
+    assert "Who lends one?" in (await bert.get(f"/t/{his.id}")).text
     assert "I take it." in (await bert.get(f"/t/{own}/edit")).text
     assert (await (await bert.get(f"/t/{own}/delete")).form("Delete").submit()).status == 200
     # Nobody is told of what they may not read.
     await private.write(private.garden_id, f"More {SECRET}", f"Hello @bert, {SECRET}.")
     later = "select count(*) from notifications where account_id = $1 and post_id > $2"
-    assert await private.street.runtime.db.pool.fetchval(later, private.bert_id, own) == 1
+    assert await private.street.runtime.db.pool.fetchval(later, private.bert_id, his.id) == 1
 
 
 PAGES = ("/g/{}", "/g/{}/rules", "/g/{}/record", "/g/{}/record.csv", "/g/{}/write", "/g/{}/members", "/g/{}/settings")
