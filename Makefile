@@ -15,7 +15,7 @@ ARGS ?=
 help:
 	@echo "make run        start Folkmoot with a demo neighbourhood at http://127.0.0.1:8000"
 	@echo "make test       lint and every test, with what they need (browser, Node packages, detoxify)"
-	@echo "make test-fast  the tests that need no browser, peer or fault injection"
+	@echo "make test-fast  the tests without browsers, peers, attacks and fault injection"
 	@echo "make lint       style, types and the floors of the house"
 	@echo "make format     put the style right"
 	@echo "make messages   bring the catalogues of translations up to date with the texts"
@@ -32,7 +32,7 @@ test: lint
 	@PYTHON="$(PYTHON)" tests/run.sh $(ARGS)
 
 test-fast: $(VENV)/test.stamp
-	@$(BIN)/pytest -m "not (browser or peer or faults or ml or slow)" $(ARGS)
+	@$(BIN)/pytest -m "not (browser or peer or faults or hostile or ml or slow)" $(ARGS)
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Collection
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -14,6 +15,16 @@ from tests.federation.peer import PUBLIC, Document, Peer, peer
 from tests.federation.street import Street
 from tests.hostile.watching import Watch
 from web.app import create_app
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what stands in this folder: attacks come in great number, and half of all time would be theirs."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.hostile)
 
 
 @pytest.fixture
