@@ -349,8 +349,10 @@ async def test_A19_no_header_makes_us_fail(world: World) -> None:
     """The parser is total: whatever stands in the headers, the answer is a refusal and nothing happens."""
     street = world.street
     body = json.dumps(addressed(street, street.mastodon, street.max, "<p>Hello.</p>")).encode()
-    honest = [cavage(body, f"{street.max}#main-key"), rfc9421(body, f"{street.max}#main-key")]
-    names = ["signature", "signature-input", "digest", "content-digest", "host"]
+    older, newer = cavage(body, f"{street.max}#main-key"), rfc9421(body, f"{street.max}#main-key")
+    # Each with the headers on which its proof depends: a digest that nobody signed may be one that we do not know.
+    forged = [(older, name) for name in ("signature", "signature-input", "digest", "date", "host")]
+    forged += [(newer, name) for name in ("signature", "signature-input", "content-digest", "host")]
     alphabet = st.characters(max_codepoint=255)
     asked: list[Headers] = []
     pieces = st.sampled_from(
@@ -359,8 +361,9 @@ async def test_A19_no_header_makes_us_fail(world: World) -> None:
     junk = st.one_of(st.text(alphabet, max_size=200), st.lists(pieces, max_size=20).map("".join))
 
     @settings(max_examples=300, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.sampled_from(honest), st.sampled_from(names), junk, st.booleans())
-    def collect(headers: Headers, name: str, value: str, added: bool) -> None:
+    @given(st.sampled_from(forged), junk, st.booleans())
+    def collect(honest: tuple[Headers, str], value: str, added: bool) -> None:
+        headers, name = honest
         kept = headers if added else [header for header in headers if header[0] != name]
         asked.append([*kept, (name, value)])
 
