@@ -40,10 +40,6 @@ class FetchBudget:
     def seconds_left(self) -> float:
         return max(self._ends - self._monotonic(), 0)
 
-    @property
-    def fetches_left(self) -> int:
-        return self._counter.left
-
 
 class _Counter:
     """Shared by all depths of one budget."""

@@ -114,7 +114,6 @@ CLAIM = Command(
                 where m.person_id = $2 and m.target_id = cases.group_id and m.role = 'moderator'
                   and m.state = 'joined' and g.host is null))"""
 )
-UNCLAIM = Command("update cases set claimed_by = null, claimed_until = null where id = $1 and claimed_by = $2")
 # Whom a new case calls: the group's moderators; where it has none here, the admins.
 WATCHERS = Query(
     _Id,
@@ -200,12 +199,6 @@ async def claim(conn: Conn, viewer: Viewer, case_id: int) -> dt.datetime:
             raise Refused("decided_already", "Somebody has decided this meanwhile.")
         raise Refused("claimed", "Another moderator is looking at this at the moment.")
     return until
-
-
-async def unclaim(conn: Conn, viewer: Viewer, case_id: int) -> None:
-    """Give a claim back; without one nothing happens."""
-    case, _ = await access_case_to_read(conn, viewer, case_id)
-    await UNCLAIM.run(conn, case.id, viewer.account_id)
 
 
 async def close(conn: Conn, post_id: int) -> None:

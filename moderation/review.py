@@ -1,7 +1,6 @@
 """What a moderator reads before deciding: the queue, and one case with its conversation and its author's past."""
 
 import datetime as dt
-from collections.abc import Sequence
 
 import msgspec
 
@@ -298,12 +297,6 @@ ONE = Query(
     + _BESIDE
     + _FROM,
 )
-ACCURACY = Query(
-    Accuracy,
-    JUDGED
-    + """ and ($1::int8 is null or d.group_id = $1) and ($2::int8[] is null or f.check_id = any($2))
-     group by f.check_id""",
-)
 
 
 async def queue(
@@ -340,9 +333,3 @@ async def next_case(conn: Conn, viewer: Viewer, case_id: int) -> int | None:
         first = await queue(conn, viewer)
         found = next((line.id for line in first if line.claimed_by is None), None)
     return found
-
-
-async def check_accuracy(conn: Conn, group_id: int | None, checks: Sequence[int] | None = None) -> dict[int, Accuracy]:
-    """How often each check was right in a group (None: everywhere), by its id; one never judged is not there."""
-    rows = await ACCURACY.all(conn, group_id, list(checks) if checks is not None else None)
-    return {row.check_id: row for row in rows}

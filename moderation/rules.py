@@ -63,7 +63,6 @@ FOR_GROUP = Query(
     Rule, _SELECT + "where (group_id = $1 or group_id is null) and retired_at is null order by group_id is null, number"
 )
 OF_INSTANCE = Query(Rule, _SELECT + "where group_id is null and retired_at is null order by number")
-BY_NUMBER = Query(Rule, _SELECT + "where group_id is not distinct from $1::int8 and number = $2 and retired_at is null")
 BY_ID = Query(Rule, _SELECT + "where id = $1 and (group_id = $2 or group_id is null) and retired_at is null")
 LOCKED = Query(
     Rule,
@@ -101,13 +100,6 @@ LOCK = Command("select pg_advisory_xact_lock(hashtextextended('rules', coalesce(
 async def for_group(conn: Conn, group_id: int | None) -> list[Rule]:
     """The group's own rules, then the instance's (`instance_wide`); with None the instance's alone."""
     return await (OF_INSTANCE.all(conn) if group_id is None else FOR_GROUP.all(conn, group_id))
-
-
-async def by_number(conn: Conn, group_id: int | None, number: int) -> Rule:
-    """The group's own rule of this number; raises NotFound."""
-    if (rule := await BY_NUMBER.one(conn, group_id, number)) is None:
-        raise NotFound("rule")
-    return rule
 
 
 async def by_id(conn: Conn, group_id: int | None, rule_id: int) -> Rule:

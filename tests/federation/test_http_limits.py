@@ -172,7 +172,6 @@ async def test_C11_an_endless_world_ends_with_the_budget(fetcher: Client, evil: 
     with pytest.raises(BudgetSpent):
         await fetcher.fetch_object(url, budget=budget)
     assert len(evil.requests) == 20
-    assert budget.fetches_left == 0
 
 
 async def test_C11_redirects_count_and_depth_ends(fetcher: Client, evil: Server) -> None:
@@ -181,7 +180,9 @@ async def test_C11_redirects_count_and_depth_ends(fetcher: Client, evil: Server)
     budget = FetchBudget(fetches=3, depth=1)
     child = budget.deeper()
     await fetcher.get_json(f"{evil.url}/x", budget=child)
-    assert budget.fetches_left == 1
+    budget.take()
+    with pytest.raises(BudgetSpent):
+        budget.take()
     with pytest.raises(BudgetSpent):
         child.deeper()
     with pytest.raises(BudgetSpent):

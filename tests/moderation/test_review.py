@@ -116,10 +116,11 @@ async def test_it_says_how_often_a_check_was_right_here(town: Neighbourhood) -> 
 async def test_a_reversed_removal_does_not_speak_for_the_check(town: Neighbourhood) -> None:
     check = await town.check(CASINO, "flag")
     post = await town.post("ana", "Come to my casino")
-    await decide(town, "mia", await case_of(town, post), "remove", town.rule)
+    case = await case_of(town, post)
+    await decide(town, "mia", case, "remove", town.rule)
 
     async def accuracy(conn: db.Conn) -> tuple[int, int]:
-        found = (await review.check_accuracy(conn, town.group_id))[check]
+        found = (await review.case_details(conn, town.viewer("mia"), case.id)).accuracy[check]
         return found.correct, found.judged
 
     async with town.runtime.db.transaction() as conn:
