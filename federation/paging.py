@@ -2,8 +2,6 @@
 
 import typing
 
-from yarl import URL
-
 from federation.budget import FetchBudget
 from federation.egress import FetchFailed, RefusedUrl, parse_url
 from federation.http import Client, SignRequest
@@ -31,17 +29,7 @@ async def read_page(
     answer = await client.fetch_activity_json(url, sign, budget)
     if any(parse_url(hop).origin() != home for hop in answer.fetched.hops):
         raise RefusedUrl("page_elsewhere", url[:200])
-    found = _items(answer.document)
-    following = answer.document.get("first", answer.document.get("next"))
-    if isinstance(following, dict):
-        found += _items(following)
-        following = following.get("next")
-    total = answer.document.get("totalItems")
-    return Page(
-        found[:MAX_ITEMS],
-        following if isinstance(following, str) and _may_follow(following, home, {url}) else None,
-        min(total, 1 << 30) if isinstance(total, int) and total >= 0 else None,
-    )
+    return _page(url, answer.document)
 
 
 async def read_collection(
@@ -58,33 +46,36 @@ async def read_collection(
     Fetches at most `pages` documents, the collection itself included. What cannot be read ends the list; only if the
     collection itself cannot be read is its FetchFailed raised.
     """
-    page = (await client.fetch_object(url, sign, budget)).document
-    home, seen = parse_url(url).origin(), {url}
-    found = _items(page)
-    following = page.get("first", page.get("next"))
-    while len(found) < items:
-        if isinstance(following, dict):  # Mastodon embeds the first page
-            page = following
-        elif isinstance(following, str) and len(seen) < pages and _may_follow(following, home, seen):
-            seen.add(following)
-            try:
-                answer = await client.fetch_activity_json(following, sign, budget)
-            except FetchFailed:
-                break
-            if any(parse_url(hop).origin() != home for hop in answer.fetched.hops):
-                break
-            page = answer.document
-        else:
+    page, seen = _page(url, (await client.fetch_object(url, sign, budget)).document), {url}
+    found = page.items
+    while page.following and page.following not in seen and len(found) < items and len(seen) < pages:
+        seen.add(page.following)
+        try:
+            page = await read_page(client, page.following, sign, budget=budget)
+        except FetchFailed:
             break
-        found += _items(page)
-        following = page.get("next")
+        found += page.items
     return found[:items]
 
 
-def _may_follow(url: str, home: URL, seen: set[str]) -> bool:
-    """A page lies where its collection lies, and no page twice: else one document drives us in circles or at others."""
+def _page(url: str, document: dict[str, object]) -> Page:
+    found = _items(document)
+    following = document.get("first", document.get("next"))
+    if isinstance(following, dict):  # Mastodon embeds the first page
+        found += _items(following)
+        following = following.get("next")
+    total = document.get("totalItems")
+    return Page(
+        found[:MAX_ITEMS],
+        following if isinstance(following, str) and _may_follow(following, url) else None,
+        min(total, 1 << 30) if isinstance(total, int) and total >= 0 else None,
+    )
+
+
+def _may_follow(url: str, page: str) -> bool:
+    """A page lies where the one before it lies, and is another: else a document drives us in circles or at others."""
     try:
-        return url not in seen and parse_url(url).origin() == home
+        return url != page and parse_url(url).origin() == parse_url(page).origin()
     except RefusedUrl:
         return False
 
