@@ -3,6 +3,7 @@
 import re
 import typing
 
+import msgspec
 import structlog
 
 from federation import alternates, client, finds, paging, parse, remote
@@ -149,8 +150,7 @@ async def _thread_of(runtime: Runtime, post: RemotePost, budget: FetchBudget) ->
 
 
 def _by_its_id(post: RemotePost, root: Post) -> RemotePost:
-    values = {name: getattr(post, name) for name in post.__struct_fields__}
-    return RemotePost(**(values | {"uri": root.uri, "in_reply_to": None}))
+    return msgspec.structs.replace(post, uri=root.uri, in_reply_to=None)
 
 
 async def _group_of(runtime: Runtime, thread: RemotePost, budget: FetchBudget) -> Group:

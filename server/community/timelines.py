@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import msgspec
+
 from server.community.sessions import Viewer
 from server.db import Conn, Query, Row
 from server.errors import NotFound
@@ -344,8 +346,7 @@ async def thread_head(conn: Conn, viewer: Viewer, post_id: int) -> ThreadHead:
 
 
 def _without_text(head: ThreadHead) -> ThreadHead:
-    values = {name: getattr(head, name) for name in head.__struct_fields__}
-    return ThreadHead(**(values | {"title": None, "link": None, "html": "", "excerpt": "", "options": None}))
+    return msgspec.structs.replace(head, title=None, link=None, html="", excerpt="", options=None)
 
 
 async def replies(
