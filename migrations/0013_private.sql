@@ -10,7 +10,3 @@ $$ select visibility = 'public' or coalesce(admin, false)
 alter table memberships drop constraint memberships_state_check;
 alter table memberships add constraint memberships_state_check
     check (state in ('asked', 'invited', 'joined', 'refused', 'suspended'));
-
--- server/community/groups.py: a group elsewhere that lets its members in itself is private, as Lemmy means it.
-update groups set visibility = 'private'
-  from actors where actors.id = groups.actor_id and actors.host is not null and groups.join_mode = 'ask';
