@@ -143,8 +143,12 @@ async def test_what_the_banned_wrote_goes_if_the_group_says_so(street: Street, a
 
 async def test_a_ban_there_shuts_nothing_here(street: Street, allotment: Allotment) -> None:
     ana = street.urls.actor("person", "ana")
+    post = await street.write("At home", "Here I may.")
     await allotment.announce(allotment.deed("Block", ana, target=allotment.uri, removeData=True))
-    access.check_may_post(await street.group(street.ana_id), None)
+    home = await street.group(street.ana_id)
+    assert home.banned_until is None
+    assert (await street.post(post.uri)).state == "published"
+    access.check_may_post(home, None)
 
 
 async def test_it_counts_once_who_is_banned_twice(street: Street, allotment: Allotment) -> None:
