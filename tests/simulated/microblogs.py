@@ -1,5 +1,6 @@
 """Mastodon, Misskey and GoToSocial: posts of people in a time line, among them what a followed group boosts."""
 
+import abc
 from dataclasses import dataclass, field
 
 from tests.federation.peer import Document
@@ -44,8 +45,9 @@ class Microblog(Reader):
             case _:
                 raise Refused("of no use here")
 
+    @abc.abstractmethod
     def read(self, document: Document) -> Status:
-        raise NotImplementedError
+        """A document as this software keeps it."""
 
     async def create(self, activity: Document) -> None:
         document = activity["object"]

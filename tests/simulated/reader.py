@@ -4,6 +4,7 @@ Each model follows the rules that were read in that software's code; those rules
 of the real thing: they keep us from sending what is known to be shown badly.
 """
 
+import abc
 import json
 import typing
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class Shown:
     marks: list[str] = field(default_factory=list)
 
 
-class Reader(Peer):
+class Reader(Peer, abc.ABC):
     """`refused` are the reasons for what was not taken, oldest first."""
 
     software: str = ""
@@ -66,12 +67,13 @@ class Reader(Peer):
     def check_wire(self, request: web.Request, activity: Document) -> None:
         """What this software asks of the signature beyond the standard."""
 
+    @abc.abstractmethod
     async def take(self, activity: Document) -> None:
-        raise NotImplementedError
+        """What an activity changes here; raises Refused."""
 
+    @abc.abstractmethod
     def show(self, uri: str) -> Shown | None:
         """The post as the member sees it now; None where they see nothing of it."""
-        raise NotImplementedError
 
     async def open_thread(self, uri: str) -> None:
         """The member opens the thread; some software then looks for replies."""
