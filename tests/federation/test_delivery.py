@@ -1,89 +1,18 @@
-"""Deliveries to real inboxes on loopback: what each answer means, order, outages, and two drains at once."""
+"""Deliveries to real inboxes on loopback: what each answer means, order, and outages."""
 
 # ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from federation import attempts, delivery, keys, lanes
+from federation import delivery, lanes
 from moderation import instances
-from server.community import actors
-from server.ids import new_id
 from server.runtime import Runtime
 from server.urls import Urls
-from server.worker import Wake
 from tests.conftest import MovedClock
 from tests.federation import sinks
-from tests.federation.signed import ED25519, RSA
+from tests.federation.sender import Sender
 from tests.federation.sinks import Sink
-
-
-class Sender:
-    """A group of ours that says things."""
-
-    def __init__(self, runtime: Runtime, actor_id: int, uri: str, public: keys.PublicKeys) -> None:
-        self.runtime = runtime
-        self.actor_id = actor_id
-        self.uri = uri
-        self.public = public
-
-    async def say(self, *targets: Sink, about: str = "post:1", inbox: str | None = None) -> str:
-        """Enqueue one activity for these sinks; returns its id."""
-        activity_id = new_id()
-        uri = Urls(self.runtime.settings.base_url).activity(activity_id)
-        for target in targets:
-            target.trust(keys.rsa_key_id(self.uri), self.uri, self.public.rsa)
-        async with self.runtime.db.transaction() as conn:
-            await conn.execute(
-                "insert into activities (id, uri, actor_id, type, body) values ($1, $2, $3, 'Create', $4)",
-                activity_id, uri, self.actor_id, f'{{"id": "{uri}", "type": "Create"}}',
-            )  # fmt: skip
-            inboxes = [(target.host, inbox or target.inbox) for target in targets]
-            assert await delivery.enqueue(conn, activity_id, self.actor_id, inboxes, about) == len(targets)
-        return uri
-
-    async def drain(self) -> dict[str, int]:
-        return dict(await delivery.drain_once(self.runtime))
-
-    async def waiting(self) -> int:
-        async with self.runtime.db.read() as conn:
-            return int(await conn.fetchval("select count(*) from deliveries"))
-
-    async def drop_notes(self) -> list[str]:
-        async with self.runtime.db.read() as conn:
-            return [row["reason"] for row in await conn.fetch("select reason from dropped_deliveries order by id")]
-
-
-@pytest.fixture
-async def sender(runtime: Runtime) -> Sender:
-    urls = Urls(runtime.settings.base_url)
-    async with runtime.db.transaction() as conn:
-        actor_id = await actors.create_local(conn, urls, "group", "oak_street", "Oak Street")
-        # Made once for all tests: making them takes longer than most of these tests.
-        for kind, key in (("rsa", RSA), ("ed25519", ED25519)):
-            private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-            public_pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-            await keys.ADD.run(conn, actor_id, kind, private, public_pem)
-        public = await keys.public_keys(conn, actor_id)
-    assert public is not None
-    return Sender(runtime, actor_id, urls.actor("group", "oak_street"), public)
-
-
-@pytest.fixture
-async def oak() -> AsyncIterator[Sink]:
-    async with sinks.sink("127.0.0.2") as made:
-        yield made
-
-
-@pytest.fixture
-async def elm() -> AsyncIterator[Sink]:
-    async with sinks.sink("127.0.0.3") as made:
-        yield made
 
 
 async def test_a_row_is_signed_sent_and_gone(sender: Sender, oak: Sink) -> None:
@@ -272,95 +201,6 @@ async def test_a_lost_answer_is_repeated_under_the_same_id(sender: Sender, oak: 
     assert oak.received == [uri, uri]
 
 
-async def test_two_drains_at_once_send_each_row_once_and_one_at_a_time(sender: Sender, oak: Sink, elm: Sink) -> None:
-    said = [await sender.say(oak, elm, about=f"post:{n}") for n in range(40)]
-    first, second = await asyncio.gather(sender.drain(), sender.drain())
-    assert first.get("done", 0) + second.get("done", 0) == 80
-    assert (sorted(oak.knocks), sorted(elm.knocks)) == (sorted(said), sorted(said))
-    assert (oak.most_at_once, elm.most_at_once) == (1, 1)
-
-
-async def test_nobody_waits_for_an_instance_that_hangs(sender: Sender, oak: Sink, elm: Sink) -> None:
-    oak.mode = sinks.hang
-    await sender.say(oak)
-    draining = asyncio.create_task(sender.drain())
-    await oak.knocked.wait()
-    # Said while the other lane hangs: another drain, or the same one, takes it at once.
-    uri = await sender.say(elm)
-    await sender.drain()
-    assert elm.received == [uri]
-    assert not draining.done()
-    oak.let_go.set()
-    assert (await draining)["done"] >= 1
-
-
-async def test_instances_that_hang_give_their_places_to_others(
-    sender: Sender, elm: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "PLACES", 2)
-    monkeypatch.setattr(delivery, "SLOW_SECONDS", 0.05)
-    async with AsyncExitStack() as street:
-        hanging = [await street.enter_async_context(sinks.sink(f"127.0.1.{number}")) for number in range(1, 6)]
-        for sink in hanging:
-            sink.mode = sinks.hang
-        await sender.say(*hanging)
-        draining = asyncio.create_task(sender.drain())
-        # More hang than there are places.
-        for sink in hanging:
-            await sink.knocked.wait()
-        uri = await sender.say(elm)
-        await elm.knocked.wait()
-        assert not draining.done()
-        for sink in hanging:
-            sink.let_go.set()
-        await draining
-    assert elm.received == [uri]
-
-
-async def test_there_is_an_end_to_what_hangs_at_once(
-    sender: Sender, oak: Sink, elm: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "SLOW_SECONDS", -1.0)
-    monkeypatch.setattr(delivery, "OPEN_TURNS", 1)
-    oak.mode = elm.mode = sinks.hang
-    await sender.say(oak, elm)
-    courier = delivery.Courier(sender.runtime)
-    assert await courier._start_turns() == 1
-    assert await courier._start_turns() == 0
-    monkeypatch.setattr(delivery, "OPEN_TURNS", 2)
-    assert await courier._start_turns() == 1
-    await courier._stop()
-
-
-async def test_the_running_loop_starts_other_lanes_while_one_hangs(sender: Sender, oak: Sink, elm: Sink) -> None:
-    oak.mode = sinks.hang
-    await sender.say(oak)
-    wake = Wake()
-    loop = asyncio.create_task(delivery.run(sender.runtime, wake))
-    try:
-        await oak.knocked.wait()
-        await sender.say(elm)
-        wake.set()
-        await asyncio.wait_for(elm.knocked.wait(), 5)
-        assert oak.received == []
-    finally:
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-    # Stopping gave the lane back, with its row still to be sent.
-    oak.mode = sinks.ok
-    assert (await sender.drain())["done"] >= 1
-
-
-async def test_the_lease_of_a_killed_drain_ends(sender: Sender, oak: Sink, moved_clock: MovedClock) -> None:
-    uri = await sender.say(oak)
-    async with sender.runtime.db.transaction() as conn:
-        assert [lane.host for lane in await lanes.take(conn, 10)] == [oak.host]
-    assert await sender.drain() == {}
-    await moved_clock.advance(seconds=lanes.LEASE.total_seconds() + 1)
-    assert await sender.drain() == {"done": 1}
-    assert oak.received == [uri]
-
-
 async def test_nothing_goes_to_a_blocked_instance(sender: Sender, oak: Sink, elm: Sink) -> None:
     uri = await sender.say(oak, elm)
     async with sender.runtime.db.transaction() as conn:
@@ -400,34 +240,3 @@ async def test_the_same_delivery_is_enqueued_once(runtime: Runtime, sender: Send
         assert await delivery.enqueue(conn, activity_id, sender.actor_id, [(oak.host, oak.inbox)], "post:1") == 0
         assert await delivery.enqueue(conn, activity_id, sender.actor_id, [], "post:1") == 0
     assert await sender.drain() == {"done": 1}
-
-
-async def test_a_block_stops_a_turn_that_has_begun(sender: Sender, oak: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "BLOCKS_KNOWN_SECONDS", -1.0)
-
-    async def block_then_take(sink: Sink, *_: object) -> web.StreamResponse:
-        async with sender.runtime.db.transaction() as conn:
-            urls = Urls(sender.runtime.settings.base_url)
-            await instances.set_policy(conn, urls, sink.host, "blocked", "spam", None)
-        return web.Response(status=202)
-
-    oak.mode = block_then_take
-    said = [await sender.say(oak, about=f"post:{n}") for n in range(3)]
-    assert await sender.drain() == {"done": 1, "dropped": 2}
-    assert oak.knocks == said[:1]
-
-
-async def test_a_fault_of_ours_rests_its_lane_and_no_other(
-    sender: Sender, oak: Sink, elm: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def faulty(client: object, signer: object, scheme: str, inbox: str, body: bytes) -> attempts.Attempt:
-        if inbox == oak.inbox:
-            raise ZeroDivisionError
-        return attempts.Attempt(attempts.Verdict.DONE, "", scheme)
-
-    monkeypatch.setattr(delivery, "attempt", faulty)
-    await sender.say(oak, elm)
-    assert await sender.drain() == {"done": 1}
-    async with sender.runtime.db.read() as conn:
-        assert await conn.fetchval("select last_error from lanes where host = $1", oak.host) == "ZeroDivisionError"
-    assert await sender.waiting() == 1

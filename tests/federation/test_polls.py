@@ -1,109 +1,25 @@
 """Polls between servers: each reads them in its own spelling, and a vote counts once, where the poll's author lives."""
 
-import datetime as dt
 import json
 import typing
-from collections.abc import AsyncIterator
 
 import pytest
 
-from federation import remote
 from server import worker
-from server.community import access, actors, groups, memberships, polls, posts
-from server.community.groups import Group
-from server.community.polls import NewPoll, Poll
-from server.community.posts import Draft, Post
+from server.community import groups, polls
+from server.community.posts import Post
 from server.errors import NotFound
 from tests.conftest import MovedClock
-from tests.federation.peer import ACTIVITY, PUBLIC, Document, Peer, peer
-from tests.federation.street import GROUP, Street, addressed
+from tests.federation.peer import Document, Peer
+from tests.federation.polling import DAYS, a_vote, ask, counts, read_by, said, tallies, vote_here
+from tests.federation.street import Street, addressed
 from tests.federation.test_federation_md import decide
 
-WEEK = dt.timedelta(days=7)
-DAYS = ("Saturday", "Sunday *noon*", "Neither & nor")
 
-
-@pytest.fixture
-async def piefed(street: Street) -> AsyncIterator[Peer]:
-    """A forum that reads polls, whose member Petra has joined Elm Street."""
-    async with peer("127.0.0.8", "piefed") as there:
-        follow = there.activity("Follow", there.actor("petra"), GROUP)
-        assert (await street.moot.deliver(follow)).status == 202
-        await street.settle()
-        there.inbox.clear()
-        yield there
-
-
-async def ask(
-    street: Street, group: Group | None = None, *, multiple: bool = False, text: str = "**Who** comes?"
-) -> Post:
-    ana = await street.actor(street.ana_id)
-    where = group or await street.group(street.ana_id)
-    async with street.runtime.db.transaction() as conn:
-        poll = NewPoll(DAYS, multiple, WEEK)
-        draft = Draft(author=ana, group=where, title="When do we meet?", source=text, poll=poll)
-        post = await posts.submit_post(conn, street.urls, draft)
-    await street.settle()
-    return await street.post(post.uri)
-
-
-async def poll_of(street: Street, post: Post) -> Poll:
-    async with street.runtime.db.read() as conn:
-        poll = await polls.ONE.one(conn, post.id)
-    assert poll is not None
-    return poll
-
-
-async def counts(street: Street, post: Post) -> tuple[list[int], int]:
-    poll = await poll_of(street, post)
-    return poll.counts, poll.voter_count
-
-
-async def vote_here(street: Street, person_id: int, post: Post, *choices: int) -> bool:
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, post.group_id, person_id)
-        assert group is not None
-        access.check_may_choose(post, group)
-        counted = await polls.vote(conn, await actors.by_id(conn, person_id), post.id, choices)
-    await street.settle()
-    return counted
-
-
-def a_vote(there: Peer, voter: str, post: Post, name: str, author: str = "") -> Document:
-    """As Mastodon sends it: to the author alone, named, with nothing said."""
-    note = {
-        "id": f"{voter}#votes/{next(there.numbers)}",
-        "type": "Note",
-        "attributedTo": voter,
-        "inReplyTo": post.uri,
-        "to": author,
-        "name": name,
-    }
-    return there.activity("Create", voter, note, to=author)
-
-
-async def said(street: Street, activity: Document, status: int = 202) -> str:
-    """How an activity was answered: its outcome, or the reason of the refusal."""
-    answer = await street.moot.deliver(activity)
-    assert answer.status == status, answer.text
-    await street.settle()
-    if status != 202:
-        return str(json.loads(answer.text)["error"])
-    async with street.runtime.db.read() as conn:
-        return str(await conn.fetchval("select outcome from seen_activities where uri = $1", activity["id"]))
-
-
-async def read_by(street: Street, post: Post, reader: str | None) -> tuple[Document, str]:
-    """A post's document as the server of `reader` gets it, and for whom caches may keep it."""
-    signature = {"signature": f'keyId="{reader}#main-key",signature="x"'} if reader else {}
-    answer = await street.moot.browser.send(
-        "GET", post.uri.removeprefix("http://moot.test"), headers={"accept": ACTIVITY} | signature
-    )
-    return json.loads(answer.body), answer.header("cache-control") or ""
-
-
-def tallies(question: Document) -> list[tuple[str, int]]:
-    return [(one["name"], one["replies"]["totalItems"]) for one in question.get("oneOf") or question["anyOf"]]
+async def vote_here_refused(street: Street, post: Post) -> None:
+    removed = await street.post(post.uri)
+    with pytest.raises(NotFound):
+        await vote_here(street, street.ana_id, removed, 0)
 
 
 async def test_each_server_gets_a_poll_in_the_spelling_that_it_reads(street: Street, piefed: Peer) -> None:
@@ -275,162 +191,6 @@ async def test_a_removed_poll_tells_no_totals(street: Street, moved_clock: Moved
     await decide(street, post, "remove", "Not here.")
     assert "Update" not in street.mastodon.types()
     await vote_here_refused(street, post)
-
-
-async def vote_here_refused(street: Street, post: Post) -> None:
-    removed = await street.post(post.uri)
-    with pytest.raises(NotFound):
-        await vote_here(street, street.ana_id, removed, 0)
-
-
-def question(there: Peer, author: str, **more: object) -> Document:
-    options = [{"type": "Note", "name": name, "replies": {"type": "Collection", "totalItems": 1}} for name in DAYS]
-    end = (dt.datetime.now(dt.UTC) + WEEK).isoformat()
-    fields: Document = {"type": "Question", "cc": [GROUP], "oneOf": options, "endTime": end}
-    return there.note(author, "<p>When do we meet?</p>", **fields | more)
-
-
-def with_counts(asked: Document, *numbers: object, **more: object) -> Document:
-    options = [
-        one | {"replies": {"type": "Collection", "totalItems": number}}
-        for one, number in zip(asked["oneOf"], numbers, strict=True)
-    ]
-    return asked | {"oneOf": options} | more
-
-
-async def arrived(street: Street, **more: object) -> tuple[Document, Post]:
-    asked = question(street.mastodon, street.max, **more)
-    assert await said(street, street.mastodon.activity("Create", street.max, asked)) == "done"
-    return asked, await street.post(asked["id"])
-
-
-async def test_a_poll_from_elsewhere_is_a_thread_with_a_poll(street: Street, piefed: Peer) -> None:
-    asked, post = await arrived(street)
-    assert (post.state, post.title) == ("published", "When do we meet?")
-    poll = await poll_of(street, post)
-    assert (poll.options, poll.multiple, poll.ours) == (list(DAYS), False, False)
-    assert await counts(street, post) == ([1, 1, 1], 3)
-    assert poll.closes_at == dt.datetime.fromisoformat(asked["endTime"])
-    # Forums get it as its author wrote it.
-    assert piefed.of_type("Announce(Create)")[0]["object"]["object"] == asked
-
-
-async def test_our_vote_goes_to_its_author_alone(street: Street) -> None:
-    _, post = await arrived(street)
-    street.clear()
-    assert await vote_here(street, street.ana_id, post, 1)
-    assert not await vote_here(street, street.ana_id, post, 2)
-    (create,) = street.mastodon.inbox
-    ana = "http://moot.test/ap/people/ana"
-    assert create["to"] == create["object"]["to"] == [street.max]
-    assert create["object"] == {
-        "id": f"{ana}#votes/{post.id}/1",
-        "type": "Note",
-        "attributedTo": ana,
-        "to": [street.max],
-        "inReplyTo": post.uri,
-        "name": "Sunday *noon*",
-    }
-    assert "cc" not in create
-    assert street.lemmy.inbox == []
-    # It is nobody else's business, so nobody else may read it.
-    assert (await street.moot.get(create["id"])).status == 404
-    assert await counts(street, post) == ([1, 2, 1], 4)
-
-
-async def test_its_author_tells_us_the_totals(street: Street, piefed: Peer, moved_clock: MovedClock) -> None:
-    asked, post = await arrived(street)
-    piefed.inbox.clear()
-    told = with_counts(asked, 5, 2, 1, votersCount=8)
-    assert await said(street, street.mastodon.activity("Update", street.max, told)) == "done"
-    assert await counts(street, post) == ([5, 2, 1], 8)
-    assert (await street.post(post.uri)).edited_at is None
-    assert await said(street, street.mastodon.activity("Update", street.max, told)) == "poll_unchanged"
-    # What is new goes on, as the group's word of what its author said.
-    await moved_clock.advance(minutes=6)
-    await street.settle()
-    (announced,) = piefed.of_type("Announce(Update)")
-    assert announced["object"]["object"] == told
-
-
-async def test_votes_in_somebody_elses_poll_are_not_counted_here(street: Street) -> None:
-    _, post = await arrived(street)
-    assert await said(street, a_vote(street.lemmy, street.lena, post, DAYS[0])) == "counted_elsewhere"
-    assert await counts(street, post) == ([1, 1, 1], 3)
-
-
-async def test_after_the_end_its_server_is_asked_once(street: Street, moved_clock: MovedClock) -> None:
-    asked, post = await arrived(street)
-    path = asked["id"].removeprefix(street.mastodon.base)
-    street.mastodon.documents[path] = with_counts(asked, 7, 3, 1, votersCount=11, closed=asked["endTime"])
-    await moved_clock.advance(days=7, minutes=6)
-    await street.settle()
-    assert await counts(street, post) == ([7, 3, 1], 11)
-    assert street.mastodon.fetched.count(path) == 1
-    poll = await poll_of(street, post)
-    assert (poll.settled, poll.closed) == (True, True)
-
-
-async def test_an_end_that_was_put_off_is_waited_for(street: Street, moved_clock: MovedClock) -> None:
-    asked, post = await arrived(street)
-    later = (dt.datetime.now(dt.UTC) + 2 * WEEK).isoformat()
-    told = with_counts(asked, 2, 2, 2, endTime=later)
-    assert await said(street, street.mastodon.activity("Update", street.max, told)) == "done"
-    path = asked["id"].removeprefix(street.mastodon.base)
-    street.mastodon.documents[path] = with_counts(asked, 7, 3, 1, endTime=later)
-    await moved_clock.advance(days=7, minutes=6)
-    await street.settle()
-    assert street.mastodon.fetched.count(path) == 0
-    assert await vote_here(street, street.ana_id, post, 0)
-    await moved_clock.advance(days=7)
-    await street.settle()
-    assert (await counts(street, post))[0] == [7, 3, 1]
-
-
-async def test_a_poll_in_a_group_elsewhere(street: Street, piefed: Peer, moved_clock: MovedClock) -> None:
-    """Read in PieFed's group, voted in from here; and one of ours is sent there."""
-    uri = piefed.actor("garden", "Group")
-    actor = await remote.look_up(street.runtime, f"!garden@{piefed.host}")
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-        assert group is not None
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
-    await said(street, piefed.activity("Accept", uri, piefed.of_type("Follow")[0]))
-    petra = f"{piefed.base}/u/petra"
-    asked = question(piefed, petra, name="Which bed?", cc=[uri], audience=uri)
-    announce = piefed.activity("Announce", uri, piefed.activity("Create", petra, asked), to=[PUBLIC])
-    assert await said(street, announce) == "done"
-    post = await street.post(asked["id"])
-    assert (post.title, post.group_id) == ("Which bed?", actor.id)
-    piefed.inbox.clear()
-    assert await vote_here(street, street.ana_id, post, 2)
-    assert [create["object"]["name"] for create in piefed.of_type("Create")] == ["Neither & nor"]
-    piefed.inbox.clear()
-    ours = await ask(street, group)
-    (create,) = piefed.of_type("Create")
-    assert (create["object"]["type"], create["object"]["audience"]) == ("Question", uri)
-    assert await said(street, piefed.activity("Announce", uri, create["object"], to=[PUBLIC])) == "done"
-    assert (await street.post(ours.uri)).announced_at is not None
-    assert await said(street, a_vote(piefed, petra, ours, "Saturday")) == "done"
-    await moved_clock.advance(minutes=6)
-    await street.settle()
-    assert tallies(piefed.of_type("Update")[0]["object"])[0] == ("Saturday", 1)
-
-
-async def test_a_question_with_less_than_two_options_is_a_thread(street: Street) -> None:
-    asked = question(street.mastodon, street.max, oneOf=[{"type": "Note", "name": "Yes"}])
-    assert await said(street, street.mastodon.activity("Create", street.max, asked)) == "done"
-    async with street.runtime.db.read() as conn:
-        assert await conn.fetchval("select count(*) from polls") == 0
-    assert (await street.post(asked["id"])).state == "published"
-
-
-async def test_an_option_that_breaks_a_rule_holds_a_poll_from_elsewhere(street: Street) -> None:
-    options = [{"type": "Note", "name": name} for name in ("Come", "to the casino")]
-    asked = question(street.mastodon, street.max, oneOf=options)
-    await said(street, street.mastodon.activity("Create", street.max, asked))
-    assert (await street.post(asked["id"])).state == "held"
 
 
 async def test_who_leaves_for_good_takes_their_vote_out_of_what_is_open(

@@ -13,6 +13,7 @@ from server.community import actors, groups, memberships
 from server.runtime import Runtime
 from tests.federation.peer import PUBLIC, Document, Peer, peer
 from tests.federation.street import Street
+from tests.hostile.private_street import Private
 from tests.hostile.watching import Watch
 from web.app import create_app
 
@@ -118,3 +119,16 @@ async def liar(street: Street) -> AsyncIterator[Liar]:
         assert (await street.moot.deliver(accept)).status == 202
         await street.settle()
         yield Liar(street, there, uri, actor.id)
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Peer]:
+    async with peer("127.0.0.8", "lemmy") as made:
+        yield made
+
+
+@pytest.fixture
+async def private(street: Street, app: Starlette, outside: Peer) -> Private:
+    made = Private(street, app, outside)
+    await made.open()
+    return made

@@ -9,8 +9,8 @@ from moderation import defederation, instances
 from server.community import actors, memberships
 from server.errors import Invalid
 from tests.federation.peer import PUBLIC, Document
+from tests.federation.polling import DAYS, a_vote, ask, counts
 from tests.federation.street import GROUP, Street, addressed
-from tests.federation.test_polls import DAYS, a_vote, ask, counts
 from tests.hostile.conftest import Liar
 
 SPELLINGS = (

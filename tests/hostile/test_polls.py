@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 
 from tests.conftest import MovedClock
 from tests.federation.peer import Document
+from tests.federation.polling import DAYS, a_vote, arrived, ask, counts, poll_of, question, said, with_counts
 from tests.federation.street import GROUP, Street
-from tests.federation.test_polls import DAYS, a_vote, arrived, ask, counts, poll_of, question, said, with_counts
 from tests.hostile.test_visibility import resident
 
 
