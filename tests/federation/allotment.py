@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from federation import remote
-from server.community import actors, groups, memberships, posts
+from server.community import groups, posts
 from server.community.groups import Group
 from server.community.posts import Draft, Post
 from tests.federation.peer import PUBLIC, Document, Peer
@@ -29,10 +28,7 @@ class Allotment:
         )  # fmt: skip
         made = cls(street, there, uri, there.actor("mona"), there.actor("gil"))
         made.list_moderators(made.mona)
-        made.group_id = (await remote.look_up(street.runtime, f"!allotment@{there.host}")).id
-        async with street.runtime.db.transaction() as conn:
-            await memberships.join(conn, await actors.by_id(conn, street.ana_id), await made.group())
-        await street.settle()
+        made.group_id = await street.ask_to_join(there, "allotment")
         follow = there.of_type("Follow")[-1]
         assert await made.send(there.activity("Accept", uri, follow)) == "done"
         street.clear()

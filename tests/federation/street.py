@@ -1,6 +1,6 @@
 """Elm Street, a group of ours with readers elsewhere: a forum (Lemmy) and a microblog (Mastodon)."""
 
-from federation import delivery
+from federation import delivery, remote
 from moderation import checks, rules
 from moderation.criteria import WordsCriteria
 from moderation.rules import RuleForm
@@ -60,6 +60,16 @@ class Street:
             group = await groups.BY_ID.one(conn, self.group_id, viewer)
             assert group is not None
             return group
+
+    async def ask_to_join(self, there: Peer, name: str) -> int:
+        """Ana looks up a group of another server and asks to join; its id here. It has not answered yet."""
+        group_id = (await remote.look_up(self.runtime, f"!{name}@{there.host}")).id
+        async with self.runtime.db.transaction() as conn:
+            group = await groups.BY_ID.one(conn, group_id, self.ana_id)
+            assert group is not None
+            await memberships.join(conn, await actors.by_id(conn, self.ana_id), group)
+        await self.settle()
+        return group_id
 
     async def write(self, title: str | None, source: str, parent: Post | None = None, link: str | None = None) -> Post:
         author, group = await self.actor(self.ana_id), await self.group(self.ana_id)

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from federation import remote, software
+from federation import software
 from federation.documents import CONTEXT
 from federation.inbox import RECEIVERS
 from federation.parse import ACTOR_TYPES, POST_TYPES
 from moderation import cases, decisions, reports
 from moderation.decisions import Judgement
 from server import clock
-from server.community import actors, groups, memberships, polls, posts, votes
+from server.community import actors, polls, posts, votes
 from server.community.polls import NewPoll
 from server.community.posts import Draft, Post
 from tests.conftest import BASE_URL
@@ -268,12 +268,7 @@ async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
     there.actor("garden", "Group", attributedTo=f"{garden}/moderators")
     moderators = {"id": f"{garden}/moderators", "type": "OrderedCollection", "orderedItems": [f"{there.base}/u/gerda"]}
     there.documents["/u/garden/moderators"] = moderators
-    actor = await remote.look_up(street.runtime, f"!garden@{there.host}")
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-        assert group is not None
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
+    group_id = await street.ask_to_join(there, "garden")
     assert await outcome(street, there.activity("Accept", garden, there.of_type("Follow")[0])) == "done"
     thread = await street.write("A new crossing", "Where?")
     announced = example(street, "announced-thread", thread)
@@ -283,7 +278,7 @@ async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:
     assert await outcome(street, example(street, "announced-votes", thread)) == "done"
     assert await outcome(street, example(street, "announced-lock", thread)) == "done"
     post = await street.post(page["id"])
-    assert (post.state, post.group_id, post.thank_count) == ("published", actor.id, 0)
+    assert (post.state, post.group_id, post.thank_count) == ("published", group_id, 0)
     async with street.runtime.db.read() as conn:
         assert await conn.fetchval("select attested_count from posts where id = $1", post.id) == 1
     assert (post.locked, post.lock_reason) == (True, "All is said.")

@@ -2,8 +2,7 @@
 
 import datetime as dt
 
-from federation import remote
-from server.community import actors, groups, memberships
+from server.community import groups
 from tests.conftest import MovedClock
 from tests.federation.peer import PUBLIC, Peer
 from tests.federation.polling import (
@@ -109,23 +108,20 @@ async def test_an_end_that_was_put_off_is_waited_for(street: Street, moved_clock
 async def test_a_poll_in_a_group_elsewhere(street: Street, piefed: Peer, moved_clock: MovedClock) -> None:
     """Read in PieFed's group, voted in from here; and one of ours is sent there."""
     uri = piefed.actor("garden", "Group")
-    actor = await remote.look_up(street.runtime, f"!garden@{piefed.host}")
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-        assert group is not None
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
+    group_id = await street.ask_to_join(piefed, "garden")
     await said(street, piefed.activity("Accept", uri, piefed.of_type("Follow")[0]))
     petra = f"{piefed.base}/u/petra"
     asked = question(piefed, petra, name="Which bed?", cc=[uri], audience=uri)
     announce = piefed.activity("Announce", uri, piefed.activity("Create", petra, asked), to=[PUBLIC])
     assert await said(street, announce) == "done"
     post = await street.post(asked["id"])
-    assert (post.title, post.group_id) == ("Which bed?", actor.id)
+    assert (post.title, post.group_id) == ("Which bed?", group_id)
     piefed.inbox.clear()
     assert await vote_here(street, street.ana_id, post, 2)
     assert [create["object"]["name"] for create in piefed.of_type("Create")] == ["Neither & nor"]
     piefed.inbox.clear()
+    async with street.runtime.db.read() as conn:
+        group = await groups.BY_ID.one(conn, group_id, street.ana_id)
     ours = await ask(street, group)
     (create,) = piefed.of_type("Create")
     assert (create["object"]["type"], create["object"]["audience"]) == ("Question", uri)

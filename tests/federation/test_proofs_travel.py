@@ -7,11 +7,11 @@ import pytest
 from bovine.crypto.multibase import encode_public_key_to_multibase
 from bovine.crypto.types import CryptographicSecret
 
-from federation import keys, proofs, remote
+from federation import keys, proofs
 from federation.publickeys import PublicKey, load_multikey
 from moderation import instances
 from server import clock
-from server.community import actors, groups, memberships, votes
+from server.community import actors, votes
 from tests.federation.peer import ACTIVITY, PUBLIC, Document, Peer
 from tests.federation.signed import ED25519
 from tests.federation.street import Street, addressed
@@ -112,12 +112,7 @@ class Garden:
 async def garden(street: Street) -> Garden:
     here = street.mastodon
     uri = here.actor("garden", "Group")
-    actor = await remote.look_up(street.runtime, f"!garden@{here.host}")
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-        assert group is not None
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
+    await street.ask_to_join(here, "garden")
     accept = here.activity("Accept", uri, here.of_type("Follow")[0])
     assert (await street.moot.deliver(accept)).status == 202
     # Its past is read once somebody has joined it; only what comes after that counts here.

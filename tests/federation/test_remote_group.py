@@ -8,7 +8,7 @@ import pytest
 
 from federation import remote
 from server import housekeeping
-from server.community import actors, groups, memberships, posts, votes
+from server.community import groups, memberships, posts, votes
 from server.community.groups import Group
 from server.community.memberships import Membership
 from server.community.posts import Draft, Post
@@ -67,12 +67,7 @@ class Garden:
 async def garden(street: Street) -> Garden:
     there = street.lemmy
     uri = there.actor("garden", "Group", attributedTo=f"{there.base}/u/garden/moderators")
-    actor = await remote.look_up(street.runtime, f"!garden@{there.host}")
-    made = Garden(street, there, uri, actor.id)
-    group = await made.group()
-    async with street.runtime.db.transaction() as conn:
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
+    made = Garden(street, there, uri, await street.ask_to_join(there, "garden"))
     follow = there.of_type("Follow")[0]
     assert (await made.membership()).state == "asked"
     assert await made.say("Accept", follow) == 202

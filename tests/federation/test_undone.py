@@ -2,8 +2,7 @@
 
 import pytest
 
-from federation import remote
-from server.community import actors, groups, memberships
+from server.community import actors, memberships
 from tests.federation.peer import Document, Peer
 from tests.federation.street import GROUP, Street, addressed
 
@@ -92,15 +91,10 @@ async def test_an_undo_of_somebody_elses_is_refused(street: Street) -> None:
 async def _garden(street: Street, there: Peer) -> tuple[str, int, Document]:
     """A group elsewhere that Ana has joined; its Accept."""
     uri = there.actor("garden", "Group")
-    actor = await remote.look_up(street.runtime, f"!garden@{there.host}")
-    async with street.runtime.db.transaction() as conn:
-        group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-        assert group is not None
-        await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-    await street.settle()
+    group_id = await street.ask_to_join(there, "garden")
     accept = there.activity("Accept", uri, there.of_type("Follow")[0])
     assert await outcome(street, accept) == "done"
-    return uri, actor.id, accept
+    return uri, group_id, accept
 
 
 async def _state(street: Street, group_id: int) -> str | None:

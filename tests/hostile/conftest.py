@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from federation import remote
-from server.community import actors, groups, memberships
 from server.runtime import Runtime
 from tests.federation.peer import PUBLIC, Document, Peer, peer
 from tests.federation.street import Street
@@ -109,16 +107,11 @@ class Liar:
 async def liar(street: Street) -> AsyncIterator[Liar]:
     async with peer("127.0.0.7", "lemmy") as there:
         uri = there.actor("liars", "Group")
-        actor = await remote.look_up(street.runtime, f"!liars@{there.host}")
-        async with street.runtime.db.transaction() as conn:
-            group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-            assert group is not None
-            await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-        await street.settle()
+        group_id = await street.ask_to_join(there, "liars")
         accept = there.activity("Accept", uri, there.of_type("Follow")[0])
         assert (await street.moot.deliver(accept)).status == 202
         await street.settle()
-        yield Liar(street, there, uri, actor.id)
+        yield Liar(street, there, uri, group_id)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from federation import remote
 from moderation import instances
-from server.community import actors, groups, memberships, notifications
+from server.community import actors, notifications
 from tests.conftest import MovedClock
 from tests.federation.peer import Document, Peer, peer
 from tests.federation.street import Street
@@ -60,13 +60,8 @@ class Garden:
 async def garden(street: Street) -> AsyncIterator[Garden]:
     async with peer("127.0.0.7", "lemmy") as there:
         old, new = street.lemmy.actor("garden", "Group"), there.actor("orchard", "Group")
-        actor = await remote.look_up(street.runtime, f"!garden@{street.lemmy.host}")
-        made = Garden(street, street.lemmy, there, old, new, actor.id)
-        async with street.runtime.db.transaction() as conn:
-            group = await groups.BY_ID.one(conn, actor.id, street.ana_id)
-            assert group is not None
-            await memberships.join(conn, await actors.by_id(conn, street.ana_id), group)
-        await street.settle()
+        group_id = await street.ask_to_join(street.lemmy, "garden")
+        made = Garden(street, street.lemmy, there, old, new, group_id)
         accept = street.lemmy.activity("Accept", old, street.lemmy.of_type("Follow")[0])
         assert await made.say(accept) == "done"
         street.clear()
