@@ -11,7 +11,7 @@ import pytest
 
 from tests.fedify_peer.peer import FedifyPeer, fedify_peer
 from tests.peers.town import SCHEMES, Town, announced, create, forgeries, unsigned
-from tests.real_moot import gone, real_moot, seen, write
+from tests.real_moot import real_moot, seen, write
 
 pytestmark = pytest.mark.peer
 
@@ -74,16 +74,7 @@ async def test_its_edit_its_thank_and_its_delete_arrive(town: Town, peer: Fedify
     thread = await write(town.ana, "/g/elm_street", "The crossing", "Where should it be?")
     uri = f"{town.moot.base}{thread.replace('/t/', '/ap/posts/')}"
     await announced(peer, "Where should it be?")
-    liked = await peer.ask("like", to=town.group, object=uri)
-    await seen(town.ana, thread, "1 thanks")
-    await peer.ask("undo", to=town.group, activity=liked["sent"])
-    await gone(town.ana, thread, "1 thanks")
-    note = await peer.ask("create", group=town.group, content="<p>At the bridge.</p>", inReplyTo=uri)
-    await seen(town.ana, thread, "At the bridge.")
-    await peer.ask("update", to=town.group, object=note["object"], content="<p>At the mill.</p>")
-    await seen(town.ana, thread, "At the mill.")
-    await peer.ask("delete", to=town.group, object=note["object"])
-    await gone(town.ana, thread, "At the mill.")
+    await town.sees_what_is_done_there(peer, thread, uri)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -139,17 +139,7 @@ async def test_our_group_is_read_there(town: Town, peer: FedifyPeer) -> None:
 
 async def test_what_is_done_there_is_seen_here(town: Town, peer: FedifyPeer) -> None:
     thread = await write(town.ana, "/g/elm_street", "Lost glove", "A red one.")
-    uri = ap(town, thread)
-    liked = await peer.ask("like", to=town.group, object=uri)
-    await seen(town.ana, thread, "1 thanks")
-    await peer.ask("undo", to=town.group, activity=liked["sent"])
-    await gone(town.ana, thread, "1 thanks")
-    note = await peer.ask("create", group=town.group, content="<p>On the fence.</p>", inReplyTo=uri)
-    await seen(town.ana, thread, "On the fence.")
-    await peer.ask("update", to=town.group, object=note["object"], content="<p>On the gate.</p>")
-    await seen(town.ana, thread, "On the gate.")
-    await peer.ask("delete", to=town.group, object=note["object"])
-    await gone(town.ana, thread, "On the gate.")
+    await town.sees_what_is_done_there(peer, thread, ap(town, thread))
 
 
 async def test_a_thread_from_there_is_thanked_removed_and_put_back(town: Town, peer: FedifyPeer) -> None:

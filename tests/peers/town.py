@@ -9,7 +9,7 @@ import uuid
 from tests.browser_like import Browser
 from tests.federation.peer import PUBLIC, Document
 from tests.fedify_peer.peer import FedifyPeer
-from tests.real_moot import RealMoot, until
+from tests.real_moot import RealMoot, gone, seen, until
 
 CAVAGE = "draft-cavage-http-signatures-12"
 SCHEMES = (CAVAGE, "rfc9421")
@@ -37,6 +37,19 @@ class Town:
         followed = await peer.ask("follow", target=self.group)
         accepted = await peer.wait(type="Accept", seconds=30)
         assert followed["id"] in json.dumps(accepted["json"])
+
+    async def sees_what_is_done_there(self, peer: FedifyPeer, thread: str, uri: str) -> None:
+        """A thank and its end, a reply, its edit and its end: each done by the peer, and seen on our page."""
+        liked = await peer.ask("like", to=self.group, object=uri)
+        await seen(self.ana, thread, "1 thanks")
+        await peer.ask("undo", to=self.group, activity=liked["sent"])
+        await gone(self.ana, thread, "1 thanks")
+        note = await peer.ask("create", group=self.group, content="<p>At the bridge.</p>", inReplyTo=uri)
+        await seen(self.ana, thread, "At the bridge.")
+        await peer.ask("update", to=self.group, object=note["object"], content="<p>At the mill.</p>")
+        await seen(self.ana, thread, "At the mill.")
+        await peer.ask("delete", to=self.group, object=note["object"])
+        await gone(self.ana, thread, "At the mill.")
 
     async def stored(self) -> list[int]:
         """How much of what others may change is there."""
