@@ -39,15 +39,19 @@ def name_of(look: Look) -> str:
 
 
 class Witness:
-    """Notes what a page should not do: errors on the console, blocked pieces, requests to other hosts."""
+    """Notes what a page should not do: errors on the console, blocked pieces, requests to other hosts.
+
+    What the page before it had asked for, and no longer wanted when one went on, is none of its own.
+    """
 
     def __init__(self, page: Page, moot: DemoMoot) -> None:
         self.host = moot.host
         self.seen: list[str] = []
+        self.asked: set[Request] = set()
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.seen.append(str(error)))
         page.on("request", self._request)
-        page.on("requestfailed", lambda request: self.seen.append(f"failed: {request.url} {request.failure}"))
+        page.on("requestfailed", self._failed)
 
     def _console(self, message: ConsoleMessage) -> None:
         # A violation of the content security policy is told here too. A page that says 404 is one on purpose.
@@ -55,8 +59,13 @@ class Witness:
             self.seen.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
+        self.asked.add(request)
         if urlsplit(request.url).netloc != self.host:
             self.seen.append(f"asks {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        if request in self.asked:
+            self.seen.append(f"failed: {request.url} {request.failure}")
 
 
 @pytest.fixture
