@@ -43,6 +43,6 @@ def _why_not(visit: Visit, head: ThreadHead) -> str:
         return visit.say("You can vote once this thread is published.")
     if head.banned_until is not None and head.banned_until > clock.now():
         return visit.say("You cannot take part in this group at the moment.")
-    if head.posting == "members" and head.membership != "joined":
+    if (head.posting == "members" or head.visibility == "private") and head.membership != "joined":
         return visit.say("Only members vote in this group. You can join it.")
     return ""
