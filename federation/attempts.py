@@ -1,11 +1,13 @@
 """One attempt to deliver one activity to one inbox, and what the answer means."""
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from federation.egress import FetchFailed, RefusedAddress, RefusedUrl
 from federation.http import Client, Posted, Unreachable
-from federation.signing import Signer
+from federation.signing import NO_MORE, Signer
 
 # Refusals for good: the same bytes will be refused again.
 _FINAL = {403, 404, 410, 413, 422}
@@ -36,12 +38,22 @@ class Attempt:
     retry_after: float | None = None
 
 
-async def attempt(client: Client, signer: Signer, scheme: str, inbox: str, body: bytes) -> Attempt:
-    """Post `body`, signed now (yesterday's date is refused, A20); once more in the other scheme where that may help."""
+async def attempt(
+    client: Client, signer: Signer, scheme: str, inbox: str, body: bytes, more: Mapping[str, str] = NO_MORE
+) -> Attempt:
+    """Post `body` and the headers in `more`, signed now (yesterday's date is refused, A20).
+
+    Once more in the other scheme where that may help.
+    """
+
+    async def post(scheme: str) -> Posted:
+        sign = signer.sign_cavage if scheme == "cavage" else signer.sign_rfc9421
+        return await client.post(inbox, body, functools.partial(sign, more=more))
+
     try:
-        answer = await _post(client, signer, scheme, inbox, body)
+        answer = await post(scheme)
         if answer.status in _UNREADABLE:
-            second = await _post(client, signer, _OTHER[scheme], inbox, body)
+            second = await post(_OTHER[scheme])
             if second.status not in _UNREADABLE:
                 return _judge(second, _OTHER[scheme])
             return Attempt(Verdict.DROP, f"status_{answer.status}", scheme)
@@ -56,10 +68,6 @@ async def attempt(client: Client, signer: Signer, scheme: str, inbox: str, body:
         return Attempt(Verdict.DROP, refused.reason, scheme)
     except FetchFailed as failed:
         return Attempt(Verdict.PARK, failed.reason, scheme)
-
-
-async def _post(client: Client, signer: Signer, scheme: str, inbox: str, body: bytes) -> Posted:
-    return await client.post(inbox, body, signer.sign_cavage if scheme == "cavage" else signer.sign_rfc9421)
 
 
 def _judge(answer: Posted, scheme: str) -> Attempt:

@@ -33,6 +33,12 @@ OUTBOX_COUNT = Command(
           and exists (select 1 from posts p where p.id = post_id and p.state = 'published')"""
 )
 FOLLOWERS_COUNT = Command("select count(*) from memberships where target_id = $1 and state = 'joined'")
+# All at once: Mastodon before 4.3.7 reads one page, and lets go of whoever does not stand on it.
+FOLLOWERS_OF_HOST = Query(
+    Item,
+    """select a.id as key, a.uri as item from memberships m join actors a on a.id = m.person_id
+        where m.target_id = $1 and m.state = 'joined' and a.host = $2 order by a.id""",
+)
 MODERATORS = Query(
     Item,
     """select a.id as key, a.uri as item from memberships m join actors a on a.id = m.person_id

@@ -1,7 +1,8 @@
 """Delivers activities: a row for each (activity, inbox), sent in order per object, one drain at a time per instance.
 
-What a lane is, and when it rests, stands in lanes.py; what one answer means, in attempts.py. Rows are deleted only
-after the inbox has answered, so a crash repeats what was in flight; the receiver knows a repeat by the activity's id.
+What a lane is, and when it rests, stands in lanes.py; what is sent in one go, in turns.py; what one answer means, in
+attempts.py. Rows are deleted only after the inbox has answered, so a crash repeats what was in flight; the receiver
+knows a repeat by the activity's id.
 """
 
 import asyncio
@@ -9,15 +10,15 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import asyncpg
 import structlog
 
-from federation import keys, lanes
-from federation.attempts import Attempt, Verdict, attempt
+from federation import followers, keys, lanes, software
+from federation.attempts import Verdict, attempt
 from federation.client import Outgoing
 from federation.signing import Signer
+from federation.turns import Delivery, Load, Turn
 from moderation import instances
 from server import jobs
 from server.db import Command, Conn, Query, Row
@@ -36,19 +37,8 @@ ROWS_PER_TURN = 25
 TURN_SECONDS = 45.0
 # Lanes that end within this time are recorded, and followed by others, in one statement.
 GATHER_SECONDS = 0.05
-FAILURES_IN_A_ROW = 5
 BLOCKS_KNOWN_SECONDS = 1.0
 KEYS_SOON = 10.0
-
-
-class Delivery(Row, frozen=True):
-    id: int
-    host: str
-    inbox: str
-    activity_id: int
-    sender_id: int
-    ordering: str
-    tries: int
 
 
 class _Body(Row, frozen=True):
@@ -64,73 +54,6 @@ class _Expired(Row, frozen=True):
 class _Blocking(Row, frozen=True):
     host: str
     policy: str
-
-
-@dataclass(frozen=True)
-class Load:
-    """What the rows of one batch share: bodies by activity, signers by sender (none while its keys are being made)."""
-
-    bodies: Mapping[int, bytes]
-    signers: Mapping[int, Signer]
-
-
-@dataclass
-class Turn:
-    """A leased lane's rows of one batch, and what became of them."""
-
-    report: lanes.Report
-    rows: list[Delivery] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
-    parked: list[tuple[int, float, str]] = field(default_factory=list)
-    dropped: list[tuple[int, str]] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    stuck: set[str] = field(default_factory=set)
-    failed_in_a_row: int = 0
-    answered: bool = False
-    asked_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def slow(self) -> bool:
-        """Whether its instance has let us wait for long."""
-        return time.monotonic() > self.asked_at + SLOW_SECONDS
-
-    @property
-    def host(self) -> str:
-        return self.report.lane.host
-
-    def park(self, row: Delivery, wait: float, reason: str) -> None:
-        """Set a row aside for `wait` seconds; later ones of its key wait behind it."""
-        self.parked.append((row.id, wait, reason[:300]))
-        self.stuck.add(row.ordering)
-
-    def judge(self, row: Delivery, tried: Attempt) -> None:
-        """Note what one attempt means for its row and its lane."""
-        report = self.report
-        self.failed_in_a_row = self.failed_in_a_row + 1 if tried.verdict is Verdict.PARK else 0
-        self.answered = self.answered or tried.verdict is not Verdict.REST
-        match tried.verdict:
-            case Verdict.DONE:
-                self.done.append(row.id)
-                report.scheme, report.well, report.succeeded = tried.scheme, True, True
-            case Verdict.DROP:
-                self.dropped.append((row.id, tried.reason))
-                report.well = True
-                if tried.gone:
-                    self.gone.append(row.inbox)
-            case Verdict.PARK:
-                self.park(row, lanes.backoff(row.tries), tried.reason)
-                if self.failed_in_a_row >= FAILURES_IN_A_ROW:
-                    report.error = f"{self.failed_in_a_row} in a row: {tried.reason}"
-            case Verdict.REST:
-                report.error, report.retry_after = tried.reason, tried.retry_after
-                if tried.retry_after is None:
-                    # Should this very row be what breaks the connection: the lane is due before it, for another one.
-                    self.park(row, 2 * lanes.backoff(row.tries), tried.reason)
-
-    def end(self) -> None:
-        """Whoever answered, and not with five failures in a row, is well."""
-        if self.report.error is None and self.answered:
-            self.report.well = True
 
 
 # What carries the text of a post; an Undo or a Delete carries none.
@@ -257,7 +180,7 @@ class Courier:
 
     async def _start_turns(self) -> int:
         """Lease as many lanes as there are places, and begin to send; returns how many were leased."""
-        quick = sum(not turn.slow for turn in self._turns.values())
+        quick = sum(turn.waited < SLOW_SECONDS for turn in self._turns.values())
         free = min(PLACES - quick, OPEN_TURNS - len(self._turns))
         if free <= 0:
             return 0
@@ -270,15 +193,16 @@ class Courier:
             blocked = await _blocked(conn, turns)
             for row in await BATCH.all(conn, [host for host in turns if host not in blocked], ROWS_PER_TURN):
                 turns[row.host].rows.append(row)
-            load = await self._load(conn, [row for turn in turns.values() for row in turn.rows])
+            load = await self._load(conn, turns)
         await self._set_aside(blocked, [turn for turn in turns.values() if not turn.rows])
         for turn in turns.values():
             if turn.rows:
                 self._turns[asyncio.create_task(self._send(turn, load))] = turn
         return len(taken)
 
-    async def _load(self, conn: Conn, rows: Sequence[Delivery]) -> Load:
+    async def _load(self, conn: Conn, turns: Mapping[str, Turn]) -> Load:
         """Each body and each sender's key once, however many rows need it."""
+        rows = [row for turn in turns.values() for row in turn.rows]
         bodies = {
             stored.id: stored.body.encode("utf-8")
             for stored in (await BODIES.all(conn, list({row.activity_id for row in rows})) if rows else ())
@@ -287,7 +211,9 @@ class Courier:
         for sender_id in {row.sender_id for row in rows}:
             with contextlib.suppress(keys.KeysNotMade):
                 signers[sender_id] = await keys.signer_for(conn, self._runtime, sender_id)
-        return Load(bodies, signers)
+        comparing = {row.sender_id for row in rows if software.compares_followers(turns[row.host].report.lane.software)}
+        digests = await self._runtime.use(followers.Digests)
+        return Load(bodies, signers, await digests.of(conn, comparing))
 
     async def _set_aside(self, blocked: set[str], empty: Sequence[Turn]) -> None:
         """Give back the lanes that have nothing to send after all."""
@@ -322,7 +248,8 @@ class Courier:
                 turn.park(row, KEYS_SOON, "our keys are not made yet")
                 continue
             turn.asked_at = time.monotonic()
-            tried = await attempt(client, signer, turn.report.scheme, row.inbox, load.bodies[row.activity_id])
+            body, more = load.bodies[row.activity_id], load.more_headers(turn.report.lane, row)
+            tried = await attempt(client, signer, turn.report.scheme, row.inbox, body, more)
             self.counts[tried.verdict.value] += 1
             turn.judge(row, tried)
         turn.end()

@@ -7,10 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from federation import answers, collections, discovery, documents, inbox, keys, outbox, software, spellings, visitors
+from federation import (
+    answers,
+    collections,
+    discovery,
+    documents,
+    followers,
+    inbox,
+    keys,
+    outbox,
+    software,
+    spellings,
+    visitors,
+)
 from federation.answers import problem
 from federation.documents import CONTEXT, PostRow
-from federation.incoming import IncomingRequest
+from federation.incoming import BadSignature, IncomingRequest
 from federation.media_types import is_activity_json
 from federation.visitors import guarded
 from server.askers import client_key
@@ -28,11 +40,15 @@ RETRY_SECONDS = 10
 
 
 class Asked(typing.NamedTuple):
-    """One of our actors, for whoever asks. `insider`: they may read what is written in it, if it is a group."""
+    """One of our actors, for whoever asks. `insider`: they may read what is written in it, if it is a group.
+
+    `visitor`: who signed, where that was looked at.
+    """
 
     actor: Actor
     group: Group | None
     insider: bool
+    visitor: str | None
 
     @property
     def shared(self) -> bool:
@@ -62,10 +78,14 @@ async def post_to_inbox(request: Request) -> Response:
     return problem(answer.status, answer.reason, answer.retry_after)
 
 
-def _of_actor(reply: Reply) -> visitors.Answer:
-    """An address of one of our living people or groups."""
+def _of_actor(reply: Reply, *, signed: bool = False) -> visitors.Answer:
+    """An address of one of our living people or groups. `signed`: strangers are refused, whatever stands there."""
 
     async def answer(request: Request, runtime: Runtime) -> Response:
+        try:
+            visitor = await visitors.proven(runtime, request) if signed else None
+        except BadSignature as bad:
+            return problem(bad.status, bad.reason)
         kind, name = FOLDERS.get(request.path_params["folder"]), request.path_params["name"]
         async with runtime.db.read() as conn:
             actor = await actors.by_handle(conn, name, None)
@@ -76,7 +96,7 @@ def _of_actor(reply: Reply) -> visitors.Answer:
                 return answers.document(request, gone, status=410)
             group = await groups.BY_ID.one(conn, actor.id, None) if actor is not None and kind == "group" else None
             if actor is not None and (group is None or group.visibility == "public"):
-                return await reply(request, runtime, conn, Asked(actor, group, insider=True))
+                return await reply(request, runtime, conn, Asked(actor, group, insider=True, visitor=visitor))
         visitor = await visitors.visitor_of(runtime, request)
         if actor is None or group is None:
             return problem(404, "no_such_actor")
@@ -84,7 +104,7 @@ def _of_actor(reply: Reply) -> visitors.Answer:
             insider = await access.instance_may_read(conn, group, authority(visitor) if visitor else None)
             if not insider and not access.may_know(STRANGER, group):
                 return problem(404, "no_such_actor")
-            return await reply(request, runtime, conn, Asked(actor, group, insider))
+            return await reply(request, runtime, conn, Asked(actor, group, insider, visitor))
 
     return answer
 
@@ -122,6 +142,14 @@ async def _followers(request: Request, _runtime: Runtime, conn: Conn, asked: Ask
     total = await collections.FOLLOWERS_COUNT.value(conn, asked.actor.id)
     content = collections.counted(f"{asked.actor.uri}/followers", total)
     return answers.document(request, content, shared=asked.shared)
+
+
+async def _followers_synchronization(request: Request, _runtime: Runtime, conn: Conn, asked: Asked) -> Response:
+    """Those of the signing server's own people who follow (FEP-8fcf): about others it learns nothing."""
+    host = authority(asked.visitor) if asked.visitor else None
+    own: list[object] = [one.item for one in await collections.FOLLOWERS_OF_HOST.all(conn, asked.actor.id, host)]
+    content = collections.whole(followers.synchronization_url(asked.actor.uri), own)
+    return answers.document(request, content, shared=False)
 
 
 async def _has_member(conn: Conn, asked: Asked, host: str | None) -> bool:
@@ -313,6 +341,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{actor}/inbox", post_to_inbox, methods=["POST"]),
         Route(f"{actor}/outbox", guarded(_of_actor(_outbox))),
         Route(f"{actor}/followers", guarded(_of_actor(_followers))),
+        Route(f"{actor}/followers_synchronization", guarded(_of_actor(_followers_synchronization, signed=True))),
         Route(f"{actor}/featured", guarded(_of_actor(_featured))),
         Route(f"{actor}/moderators", guarded(_of_actor(_moderators))),
     ]

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from federation import lanes, parse, remote, senders
+from federation import lanes, parse, remote, senders, synchronization
 from federation.activities import announce, create, deed, delete, flag, follow, like, move, undo, update
 from federation.decoding import BadDocument, decode_document
 from federation.egress import FetchFailed
 from federation.incoming import BadSignature, IncomingRequest
 from federation.parse import Activity, Unacceptable
 from federation.received import Ignored, Received
+from federation.signatures import VerifiedRequest
 from moderation.instances import PolicySnapshot
 from server import limits
 from server.community import actors
@@ -106,9 +107,11 @@ async def take(runtime: Runtime, request: IncomingRequest) -> Answer:
     if await _strangers_farewell(runtime, activity):
         return Answer(202, "unknown_actor")
     try:
-        sender = await _sender(runtime, request, activity)
+        verified = await senders.verify(runtime, request)
+        sender = await _sender(runtime, verified, activity)
         await _count(runtime, sender)
         outcome = await _effect(runtime, sender, activity, request.body)
+        await synchronization.compare(runtime, sender, verified.followers)
     except BadSignature as bad:
         return Answer(bad.status, bad.reason)
     except (FetchFailed, Unacceptable) as bad:
@@ -134,9 +137,8 @@ async def _strangers_farewell(runtime: Runtime, activity: Activity) -> bool:
     return known is None or known.deleted_at is not None
 
 
-async def _sender(runtime: Runtime, request: IncomingRequest, activity: Activity) -> Actor:
-    """The actor who signed, who must be the one the activity names. The only place that may wait for the network."""
-    verified = await senders.verify(runtime, request)
+async def _sender(runtime: Runtime, verified: VerifiedRequest, activity: Activity) -> Actor:
+    """The actor who signed, who must be the one the activity names. After this nothing waits for the network."""
     if verified.signer_uri != activity.actor:
         # No shortcut for two actors of one host: each speaks for itself (A10).
         raise BadSignature("signer_is_not_actor")

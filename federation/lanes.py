@@ -26,6 +26,7 @@ class Lane(Row, frozen=True):
     """A leased lane; `leased_until` proves the lease."""
 
     host: str
+    software: str | None
     scheme: str
     failures: int
     sleeping: bool
@@ -65,7 +66,7 @@ TAKE = Query(
            and exists (select 1 from deliveries d where d.host = l.host and d.due_at <= clock_now())
          order by leased_until limit $1 for update skip locked)
     update lanes l set leased_until = clock_now() + $2 from turns where l.host = turns.host
-    returning l.host, scheme, failures, sleeping, leased_until""",
+    returning l.host, software, scheme, failures, sleeping, leased_until""",
 )
 GIVE_BACK = Command(
     """

@@ -29,7 +29,7 @@ async def read_page(
     answer = await client.fetch_activity_json(url, sign, budget)
     if any(parse_url(hop).origin() != home for hop in answer.fetched.hops):
         raise RefusedUrl("page_elsewhere", url[:200])
-    return _page(url, answer.document)
+    return _page(url, answer.document, MAX_ITEMS)
 
 
 async def read_collection(
@@ -46,7 +46,7 @@ async def read_collection(
     Fetches at most `pages` documents, the collection itself included. What cannot be read ends the list; only if the
     collection itself cannot be read is its FetchFailed raised.
     """
-    page, seen = _page(url, (await client.fetch_object(url, sign, budget)).document), {url}
+    page, seen = _page(url, (await client.fetch_object(url, sign, budget)).document, items), {url}
     found = page.items
     while page.following and page.following not in seen and len(found) < items and len(seen) < pages:
         seen.add(page.following)
@@ -58,7 +58,7 @@ async def read_collection(
     return found[:items]
 
 
-def _page(url: str, document: dict[str, object]) -> Page:
+def _page(url: str, document: dict[str, object], at_most: int) -> Page:
     found = _items(document)
     following = document.get("first", document.get("next"))
     if isinstance(following, dict):  # Mastodon embeds the first page
@@ -66,7 +66,7 @@ def _page(url: str, document: dict[str, object]) -> Page:
         following = following.get("next")
     total = document.get("totalItems")
     return Page(
-        found[:MAX_ITEMS],
+        found[:at_most],
         following if isinstance(following, str) and _may_follow(following, url) else None,
         min(total, 1 << 30) if isinstance(total, int) and total >= 0 else None,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from federation import followers
 from federation.digests import check_digests, needs_digest
 from federation.egress import RefusedUrl, parse_url
 from federation.httpdate import parse_http_date
@@ -24,11 +25,15 @@ _SEAL = object()
 
 @dataclass(frozen=True)
 class VerifiedRequest:
-    """A request whose sender is proven. Only a Verifier makes one, so whoever asks for this type cannot skip it."""
+    """A request whose sender is proven. Only a Verifier makes one, so whoever asks for this type cannot skip it.
+
+    `followers`: the header of FEP-8fcf, if it was signed.
+    """
 
     signer_uri: str
     key_id: str
     body: bytes
+    followers: str | None
     seal: object
 
     def __post_init__(self) -> None:
@@ -73,7 +78,9 @@ class Verifier:
         check_digests(request, claimed.covered)
         base = signing_base(request, claimed, self._origin)
         key = await self._signing_key(claimed, base)
-        return VerifiedRequest(key.owner_uri, key.key_id, request.body, _SEAL)
+        name = followers.HEADER.lower()
+        said = request.one(name) if name in claimed.covered else None
+        return VerifiedRequest(key.owner_uri, key.key_id, request.body, said, _SEAL)
 
     async def _check_key_id(self, key_id: str) -> None:
         try:

@@ -2,6 +2,8 @@
 
 import base64
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from bovine.crypto.http_signature import build_signature
 from bovine.crypto.types import CryptographicSecret
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from federation.digests import content_digest, legacy_digest
 from federation.egress import parse_url
 from federation.httpdate import http_date
+
+NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 class Signer:
@@ -29,8 +33,10 @@ class Signer:
         """Load an own key, whose numbers we made and need not check again (22 µs instead of 70 ms)."""
         return cls(key_id, load_own_secret(key_id, pem))
 
-    def sign_cavage(self, method: str, url: str, body: bytes | None, now: dt.datetime) -> dict[str, str]:
-        """Headers of draft-cavage: `(request-target) host date`, and `digest` where there is a body."""
+    def sign_cavage(
+        self, method: str, url: str, body: bytes | None, now: dt.datetime, more: Mapping[str, str] = NO_MORE
+    ) -> dict[str, str]:
+        """Headers of draft-cavage: `(request-target) host date`, `digest` where there is a body, and `more`."""
         target, host = _target_and_host(url)
         # PieFed takes the parameters only in this spelling: `algorithm` present, no space after commas.
         signature = build_signature(host, method.lower(), target)  # type: ignore[no-untyped-call]  # bovine's
@@ -39,15 +45,20 @@ class Signer:
         if body is not None:
             headers["Digest"] = legacy_digest(body)
             signature = signature.with_field("digest", headers["Digest"])
-        return {**headers, "Signature": signature.sign_for_http_draft(self.secret)}
+        for name, value in more.items():
+            signature = signature.with_field(name.lower(), value)
+        return {**headers, **more, "Signature": signature.sign_for_http_draft(self.secret)}
 
-    def sign_rfc9421(self, method: str, url: str, body: bytes | None, now: dt.datetime) -> dict[str, str]:
-        """Headers of RFC 9421: `@method @target-uri`, and `content-digest` where there is a body."""
+    def sign_rfc9421(
+        self, method: str, url: str, body: bytes | None, now: dt.datetime, more: Mapping[str, str] = NO_MORE
+    ) -> dict[str, str]:
+        """Headers of RFC 9421: `@method @target-uri`, `content-digest` where there is a body, and `more`."""
         target, host = _target_and_host(url)
         covered = {"@method": method, "@target-uri": f"{parse_url(url).scheme}://{host}{target}"}
-        headers = {"Host": host}
+        headers = {"Host": host, **more}
         if body is not None:
             headers["Content-Digest"] = covered["content-digest"] = content_digest(body)
+        covered |= {name.lower(): value for name, value in more.items()}
         names = " ".join(f'"{name}"' for name in covered)
         parameters = f'({names});created={int(now.timestamp())};keyid="{self.key_id}"'
         lines = [f'"{name}": {value}' for name, value in covered.items()]

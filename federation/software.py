@@ -41,6 +41,9 @@ WARNERS = frozenset({
 })  # fmt: skip
 # A Question is refused (Lemmy), passed over (Discourse), or shown without its options (NodeBB) or its title (Mbin).
 WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin", "nodebb"})
+# These compare whom they count among our followers, when asked to (FEP-8fcf). A verifier that has never met the header
+# might stumble over it, so nobody else gets it.
+COMPARING = frozenset({"mastodon", "glitch", "hometown", "fedibird", "tootik", "folkmoot"})
 
 _SCHEMAS = tuple(f"http://nodeinfo.diaspora.software/ns/schema/{version}" for version in ("2.1", "2.0"))
 _KEY_ID = re.compile(r'keyid="([^"\s]{1,2048})"', re.IGNORECASE)
@@ -65,6 +68,11 @@ def turns_summary_into_warning(name: str | None) -> bool:
 def reads_polls(name: str | None) -> bool:
     """Whether this software is thought to show a Question as a poll; True where we do not know."""
     return name not in WITHOUT_POLLS
+
+
+def compares_followers(name: str | None) -> bool:
+    """Whether this software is known to read `Collection-Synchronization`; False where we do not know."""
+    return name in COMPARING
 
 
 async def software_of(conn: Conn, host: str) -> str | None:

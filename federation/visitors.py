@@ -36,7 +36,7 @@ def _incoming(runtime: Runtime, request: Request) -> IncomingRequest:
     return IncomingRequest.from_scope(request.scope, b"", client_key(request.scope, runtime.settings))
 
 
-async def _proven(runtime: Runtime, request: Request) -> str:
+async def proven(runtime: Runtime, request: Request) -> str:
     """The actor who signed; BadSignature where none did. Asked twice, it verifies once."""
     if not hasattr(request.state, "visitor"):
         request.state.visitor = await _verified(runtime, _incoming(runtime, request))
@@ -62,7 +62,7 @@ async def visitor_of(runtime: Runtime, request: Request) -> str | None:
     fetching it that there is something.
     """
     try:
-        return await _proven(runtime, request)
+        return await proven(runtime, request)
     except BadSignature:
         return None
 
@@ -121,7 +121,7 @@ async def _refusal(runtime: Runtime, request: Request) -> BadSignature | None:
     """Why nothing at all is shown: the instance is blocked, or in secure mode proves not who it is."""
     try:
         if runtime.settings.secure_mode:
-            await _proven(runtime, request)
+            await proven(runtime, request)
         elif request.headers.get("signature"):
             # Whoever claims to be blocked is taken at their word.
             claimed = authority(read_signature(_incoming(runtime, request)).key_id)

@@ -61,6 +61,7 @@ ERRANDS: dict[str, str] = {
     "confirm_gone": "federation.remote:confirm_gone",
     "follow_move": "federation.activities.move:follow_move",
     "settle_poll": "federation.announced:settle_poll",
+    "synchronize_followers": "federation.synchronization:synchronize_followers",
 }
 LOOPS: dict[str, str] = {
     "deliver": "federation.delivery:run",

@@ -8,6 +8,7 @@ from moderation import instances
 from server import jobs
 from server.community import access, actors, groups, memberships
 from server.community.actors import Actor
+from server.community.groups import Group
 from server.community.memberships import Membership
 from server.community.sessions import STRANGER
 from server.db import Conn
@@ -65,14 +66,20 @@ async def _answered(conn: Conn, got: Received, *, accept: bool) -> None:
     person = await actors.by_id(conn, membership.person_id)
     if group is None or not person.local:
         raise Ignored("not_ours")
-    if membership.state == "asked":
-        await memberships.answer(conn, group, person, accept=accept)
-        if accept:
-            args: dict[str, object] = {"group_id": group.id}
-            await jobs.enqueue(conn, "begin_backfill", args, ordering=f"backfill:{group.id}")
+    if membership.state == "asked" and accept:
+        await let_in(conn, group, person)
+    elif membership.state == "asked":
+        await memberships.answer(conn, group, person, accept=False)
     elif membership.state == "joined" and not accept:
         # A group may put out somebody it had let in.
         await memberships.put_out(conn, group, person)
+
+
+async def let_in(conn: Conn, group: Group, person: Actor) -> None:
+    """A group elsewhere has taken one of our people in, who had asked: its past is read for them."""
+    await memberships.answer(conn, group, person, accept=True)
+    args: dict[str, object] = {"group_id": group.id}
+    await jobs.enqueue(conn, "begin_backfill", args, ordering=f"backfill:{group.id}")
 
 
 async def _asked(conn: Conn, got: Received) -> Membership:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from starlette.applications import Starlette
 
 from federation.endpoints import routes
-from federation.signing import Signer
+from federation.incoming import IncomingRequest
+from federation.signing import NO_MORE, Signer
 from server import clock
 from server.runtime import Runtime
 from tests.browser_like import Answer, Browser
@@ -29,7 +30,7 @@ _PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPubli
 
 
 class Peer:
-    """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first.
+    """`software` is what its NodeInfo says. `inbox` are the activities it took, oldest first, as `posted` to it.
 
     `name` is the host name under which it speaks, where the test's resolver knows one; `answers` go before documents.
     Paths in `failing` are answered with 503, those in `pages` with HTML; `invent` makes others when asked.
@@ -47,6 +48,7 @@ class Peer:
         self.webfinger: dict[str, list[Document]] = {}
         self.invent: Callable[[str], Document | None] = lambda _path: None
         self.inbox: list[Document] = []
+        self.posted: list[IncomingRequest] = []
         self.numbers = itertools.count(1)
 
     async def start(self) -> None:
@@ -74,7 +76,10 @@ class Peer:
         await self._listen(int(self.host.rpartition(":")[2]))
 
     async def _take(self, request: web.Request) -> web.Response:
-        self.inbox.append(json.loads(await request.read()))
+        body = await request.read()
+        self.inbox.append(json.loads(body))
+        headers = tuple((name.lower(), value) for name, value in request.headers.items())
+        self.posted.append(IncomingRequest("POST", request.raw_path, headers, body))
         return web.Response(status=202)
 
     async def _serve(self, request: web.Request) -> web.Response:
@@ -158,8 +163,10 @@ def _type(activity: Document) -> str:
     return str(activity["type"])
 
 
-def signed(url: str, body: bytes | None, key_id: str, method: str = "POST") -> dict[str, str]:
-    headers = Signer.from_pem(key_id, _PRIVATE).sign_cavage(method, url, body, clock.now())
+def signed(
+    url: str, body: bytes | None, key_id: str, method: str = "POST", more: Mapping[str, str] = NO_MORE
+) -> dict[str, str]:
+    headers = Signer.from_pem(key_id, _PRIVATE).sign_cavage(method, url, body, clock.now(), more)
     return {name.lower(): value for name, value in headers.items()}
 
 
@@ -185,11 +192,13 @@ class Moot:
         headers = signed(BASE_URL + what, None, f"{actor}#main-key", "GET")
         return await self.browser.send("GET", target, headers={"accept": ACTIVITY} | headers)
 
-    async def deliver(self, activity: Document, *, key: str | None = None, path: str = "/ap/inbox") -> Answer:
-        """POST an activity, signed by its own actor unless `key` says otherwise."""
+    async def deliver(
+        self, activity: Document, *, key: str | None = None, path: str = "/ap/inbox", more: Mapping[str, str] = NO_MORE
+    ) -> Answer:
+        """POST an activity and the headers in `more`, signed by its own actor unless `key` says otherwise."""
         body = json.dumps(activity).encode()
         key_id = key or f"{activity['actor']}#main-key"
-        return await self.post(body, signed(BASE_URL + path, body, key_id), path)
+        return await self.post(body, signed(BASE_URL + path, body, key_id, more=more), path)
 
     async def post(self, body: bytes, headers: dict[str, str], path: str = "/ap/inbox") -> Answer:
         return await self.browser.send("POST", path, body, {"content-type": ACTIVITY} | headers)

@@ -104,7 +104,7 @@ async def test_A1_an_unsigned_request_is_nobodys() -> None:
 
 def test_A3_only_a_verifier_makes_a_verified_request() -> None:
     with pytest.raises(TypeError):
-        VerifiedRequest(ALICE, KEY_ID, BODY, object())
+        VerifiedRequest(ALICE, KEY_ID, BODY, None, object())
 
 
 async def test_A4_digest_missing() -> None:

@@ -123,7 +123,9 @@ async def test_a_block_stops_a_turn_that_has_begun(sender: Sender, oak: Sink, mo
 async def test_a_fault_of_ours_rests_its_lane_and_no_other(
     sender: Sender, oak: Sink, elm: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def faulty(client: object, signer: object, scheme: str, inbox: str, body: bytes) -> attempts.Attempt:
+    async def faulty(
+        _client: object, _signer: object, scheme: str, inbox: str, _body: bytes, _more: object
+    ) -> attempts.Attempt:
         if inbox == oak.inbox:
             raise ZeroDivisionError
         return attempts.Attempt(attempts.Verdict.DONE, "", scheme)

@@ -156,6 +156,7 @@ WRITTEN = ("/t/{}/thank", "/t/{}/reply", "/t/{}/edit", "/t/{}/delete", "/t/{}/re
            "/t/{}/poll", "/t/{}/close", "/t/{}/open", "/t/{}/pin", "/t/{}/unpin")  # fmt: skip
 OF_GROUPS = ("", "/outbox", "/outbox?page=start", "/followers", "/followers?is_follower=https://a.example/",
              "/featured", "/moderators")  # fmt: skip
+OF_GROUPS_SIGNED = "/followers_synchronization"
 OF_POSTS = ("", "/likes", "/replies", "/replies?page=start", "/context", "/context?page=start")
 
 
@@ -199,6 +200,9 @@ async def test_hidden_and_absent_are_the_same_bytes_for_instances(hidden: Privat
             there, nothing = [await ask(f"/ap/groups/{one}{part}") for one in (name, "no_such_group")]
             assert there.status == 404
             assert same(there) == same(nothing), part
+        there, nothing = [await ask(f"/ap/groups/{one}{OF_GROUPS_SIGNED}") for one in (name, "no_such_group")]
+        assert there.status == (401 if ask == moot.get else 404)
+        assert same(there) == same(nothing)
         for part in OF_POSTS:
             there, nothing = [await ask(f"/ap/posts/{one}{part}") for one in (post.id, absent)]
             assert there.status == 404
@@ -404,6 +408,9 @@ async def test_who_belongs_to_it_is_told_in_numbers(private: Private) -> None:
         assert (await ask(f"{GARDEN}/followers?is_follower={private.forum.base}/")).status == 404
     inside = await moot.read_as(private.street.lena, f"{GARDEN}/moderators")
     assert json.loads(inside.body)["orderedItems"] == [private.street.urls.actor("person", "mia")]
+    for asker, own in ((private.street.lena, [private.street.lena]), (private.max, [])):
+        answer = await moot.read_as(asker, f"{GARDEN}/followers_synchronization")
+        assert json.loads(answer.body)["orderedItems"] == own
     for host, status in ((private.microblog.base, 200), (private.outside.base, 404), ("nonsense", 404)):
         answer = await moot.read_as(private.street.lena, f"{GARDEN}/followers?is_follower={host}/")
         assert answer.status == status

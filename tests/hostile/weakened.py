@@ -13,10 +13,12 @@ import msgspec
 import pytest
 
 from federation import decoding, digests, documents, endpoints, http, inbox, parse, senders, signatures
+from federation.decoding import decode_document
 from federation.incoming import BadSignature, IncomingRequest
 from federation.parse import Activity
 from federation.publickeys import PublicKey
 from federation.received import Received
+from federation.signatures import VerifiedRequest
 from server.community import actors, posts
 from server.community.actors import Actor
 from server.db import Conn
@@ -36,19 +38,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def refuse_and_go_on(patch: pytest.MonkeyPatch) -> None:
     """A3: the answer is 401, and the activity is processed all the same (Misskey, CVE-2026-28432)."""
-    real = inbox._sender
+    real = senders.verify
 
-    async def sender(runtime: Runtime, request: IncomingRequest, activity: Activity) -> Actor:
+    async def verify(runtime: Runtime, request: IncomingRequest) -> VerifiedRequest:
         try:
-            return await real(runtime, request, activity)
+            return await real(runtime, request)
         except BadSignature:
+            activity = parse.parse_activity(decode_document(request.body))
             async with runtime.db.read() as conn:
                 claimed = await actors.by_uri(conn, activity.actor)
             if claimed is not None:
                 await inbox._effect(runtime, claimed, activity, request.body)
             raise
 
-    patch.setattr(inbox, "_sender", sender)
+    patch.setattr(senders, "verify", verify)
 
 
 def check_one_digest(patch: pytest.MonkeyPatch) -> None:
@@ -77,8 +80,7 @@ def believe_keys(patch: pytest.MonkeyPatch) -> None:
 def believe_the_host(patch: pytest.MonkeyPatch) -> None:
     """A10: whoever signs speaks for everybody on their server (Fedify, CVE-2025-54888)."""
 
-    async def sender(runtime: Runtime, request: IncomingRequest, activity: Activity) -> Actor:
-        verified = await senders.verify(runtime, request)
+    async def sender(runtime: Runtime, verified: VerifiedRequest, activity: Activity) -> Actor:
         if authority(verified.signer_uri) != authority(activity.actor):
             raise BadSignature("signer_is_not_actor")
         async with runtime.db.read() as conn:
