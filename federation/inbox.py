@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from federation import lanes, parse, remote, senders, synchronization
-from federation.activities import announce, create, deed, delete, flag, follow, like, move, undo, update
+from federation.activities import announce, create, deed, delete, flag, follow, like, move, poll, undo, update
 from federation.decoding import BadDocument, decode_document
 from federation.egress import FetchFailed
 from federation.incoming import BadSignature, IncomingRequest
@@ -45,6 +45,7 @@ RECEIVERS: dict[str, Receiver] = {
     "Like": like.receive,
     "Lock": deed.receive,
     "Move": move.receive,
+    "PollVote": poll.receive_poll_vote,
     "Reject": follow.receive_reject,
     "Remove": deed.receive,
     "Resolve": deed.receive_unused,

@@ -56,6 +56,9 @@ async def _take(conn: Conn, got: Received, group: Group, announced: object) -> N
     uri = uri_of(document.get("object")) if "object" in document else uri_of(document)
     if uri is None or not is_uri(uri):
         raise Unacceptable("no_object")
+    if type_of(document) == "PollVote":
+        # PieFed tells the whole group; its author's server counts, and says the totals in an Update.
+        return
     if got.urls.is_local(uri) and type_of(document) in ("", "Create", "Note", "Article", "Page", "Question"):
         await _ours(conn, group, uri)
         return

@@ -25,13 +25,13 @@ TYPE_OF = {
     "unpin": "Remove", "demote": "Remove",
 }  # fmt: skip
 MAX_REASON = 1000
-# What one Block may take away, newest first; a group that had more announces their Deletes as well.
+# What one Block may take away, or its Undo give back, newest first; of more, a group announces the Deletes as well.
 MOST_REMOVED = 500
 
 WRITTEN = Command(
     """select array_agg(id) from (
-         select id from posts where author_id = $1 and group_id = $2 and state = 'published'
-          order by id desc limit $3) newest"""
+         select id from posts where author_id = $1 and group_id = $2 and state = $3
+          order by id desc limit $4) newest"""
 )
 
 
@@ -122,7 +122,7 @@ async def take(conn: Conn, activity: Activity, actor_uri: str, via: Group | None
     if actor_uri != group.uri and not await moderators.is_moderator(conn, group, actor_uri):
         raise Ignored("not_a_moderator")
     if kind == "Block":
-        await _block(conn, group, deed, lifted=undoes)
+        await (_lift(conn, group, deed, activity.document) if undoes else _block(conn, group, deed))
     elif kind == "Lock":
         await _lock(conn, group, deed, undone=undoes)
     else:
@@ -149,22 +149,34 @@ async def _group(conn: Conn, deed: Document, kind: str) -> Group:
     return group
 
 
-async def _block(conn: Conn, group: Group, deed: Document, *, lifted: bool) -> None:
+async def _block(conn: Conn, group: Group, deed: Document) -> None:
+    person = await _banned(conn, group, deed)
+    if person.local:
+        await _ban_ours(conn, group, person, _end(deed), _reason(deed))
+    if deed.get("removeData") is True:
+        for post_id in await WRITTEN.value(conn, person.id, group.id, "published", MOST_REMOVED) or ():
+            await posts.remove_post(conn, await posts.by_id(conn, post_id, lock=True), 0)
+
+
+async def _lift(conn: Conn, group: Group, deed: Document, undo: Document) -> None:
+    """As Lemmy understands `restoreData`, it gives back all that the group had taken out, with a ban or before."""
+    person = await _banned(conn, group, deed)
+    if person.local and await memberships.lift_ban(conn, group, person):
+        await notifications.notify(conn, person.id, "unbanned", group_id=group.id)
+    if undo.get("restoreData") is True:
+        for post_id in await WRITTEN.value(conn, person.id, group.id, "removed", MOST_REMOVED) or ():
+            # What our own admins removed stays removed here.
+            if not await verdicts.removed_here(conn, post_id):
+                await posts.restore_post(conn, await posts.by_id(conn, post_id, lock=True), 0)
+
+
+async def _banned(conn: Conn, group: Group, deed: Document) -> Actor:
     if uri_of(deed.get("target")) != group.uri:
         raise Ignored("other_target")
     person = await actors.by_uri(conn, uri_of(deed.get("object")) or "")
     if person is None:
         raise Ignored("unknown_person")
-    if lifted:
-        if person.local and await memberships.lift_ban(conn, group, person):
-            await notifications.notify(conn, person.id, "unbanned", group_id=group.id)
-        return
-    reason = _reason(deed)
-    if person.local:
-        await _ban_ours(conn, group, person, _end(deed), reason)
-    if deed.get("removeData") is True:
-        for post_id in await WRITTEN.value(conn, person.id, group.id, MOST_REMOVED) or ():
-            await posts.remove_post(conn, await posts.by_id(conn, post_id, lock=True), 0)
+    return person
 
 
 async def _ban_ours(conn: Conn, group: Group, person: Actor, until: dt.datetime, reason: str) -> None:

@@ -22,8 +22,21 @@ ASK_WITHIN = dt.timedelta(days=366)
 
 
 async def receive_vote(conn: Conn, got: Received, vote: RemotePost) -> None:
-    """Somebody elsewhere chose one option of a poll of ours, which is named by its words. Never a reply."""
-    post = await posts.by_uri(conn, vote.in_reply_to or "")
+    """A vote as a Note that says nothing and is called like an option. Never a reply."""
+    await _take_vote(conn, got, vote.in_reply_to or "", vote.title or "")
+
+
+async def receive_poll_vote(conn: Conn, got: Received) -> None:
+    """A vote as an activity of its own, as PieFed tells groups of it."""
+    chosen = got.activity.document.get("choice_text")
+    if got.activity.object_uri is None or not isinstance(chosen, str):
+        raise Unacceptable("no_object")
+    await _take_vote(conn, got, got.activity.object_uri, chosen)
+
+
+async def _take_vote(conn: Conn, got: Received, post_uri: str, option: str) -> None:
+    """Somebody elsewhere chose one option of a poll of ours, which is named by its words."""
+    post = await posts.by_uri(conn, post_uri)
     poll = await polls.ONE.one(conn, post.id) if post is not None else None
     if post is None or poll is None:
         raise Ignored("no_poll")
@@ -38,8 +51,8 @@ async def receive_vote(conn: Conn, got: Received, vote: RemotePost) -> None:
     await instances.check_welcome_in(conn, group.id, got.sender.host, got.policies)
     access.check_may_choose(post, group)
     # The name of a post is read as HTML, where `&amp;` is one letter.
-    places = {clean_option(html.unescape(option)): place for place, option in enumerate(poll.options)}
-    place = places.get(vote.title or "")
+    places = {clean_option(html.unescape(name)): place for place, name in enumerate(poll.options)}
+    place = places.get(clean_option(html.unescape(option)))
     if place is None:
         raise Ignored("unknown_option")
     if not await polls.vote(conn, got.sender, post.id, [place]):

@@ -2,6 +2,10 @@
 
 import dataclasses
 
+import msgspec
+
+from moderation import decisions, rules
+from moderation.rules import RuleForm
 from server.community import groups, posts
 from server.community.groups import Group
 from server.community.posts import Draft, Post
@@ -94,3 +98,12 @@ class Allotment:
         await self.street.settle()
         await self.announce(self.there.of_type("Create")[-1])
         return await self.street.post(post.uri)
+
+    async def hide_here(self, post: Post) -> None:
+        """Somebody who runs this place removes a post for its readers, by a rule of this place."""
+        street = self.street
+        async with street.runtime.db.transaction() as conn:
+            rule_id = await rules.add(conn, None, RuleForm("Be kind"), street.mia_id)
+            admin = msgspec.structs.replace(street.mia, admin=True)
+            await decisions.remove_directly(conn, admin, post.id, rule_id, "Not here.")
+        await street.settle()

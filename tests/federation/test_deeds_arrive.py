@@ -141,6 +141,21 @@ async def test_what_the_banned_wrote_goes_if_the_group_says_so(street: Street, a
     assert (await street.post(page["id"])).state == "removed"
 
 
+@pytest.mark.parametrize(("restores", "state"), [(True, "published"), (False, "removed"), ("yes", "removed")])
+async def test_it_comes_back_with_the_end_of_the_ban_if_the_group_says_so(
+    street: Street, allotment: Allotment, restores: object, state: str
+) -> None:
+    ours, kept = await allotment.ours(), await allotment.ours()
+    await allotment.hide_here(kept)
+    ban = allotment.deed("Block", street.urls.actor("person", "ana"), target=allotment.uri, removeData=True)
+    await allotment.announce(ban)
+    assert (await street.post(ours.uri)).state == "removed"
+    await allotment.announce(allotment.deed("Undo", ban, restoreData=restores))
+    assert (await street.post(ours.uri)).state == state
+    # What the people who run this place took away is not the group's to give back.
+    assert (await street.post(kept.uri)).state == "removed"
+
+
 async def test_a_ban_there_shuts_nothing_here(street: Street, allotment: Allotment) -> None:
     ana = street.urls.actor("person", "ana")
     post = await street.write("At home", "Here I may.")

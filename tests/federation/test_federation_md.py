@@ -39,7 +39,7 @@ SENT = (
     "notice", "poll", "ballot", "lock", "pin", "ban", "report",
 )  # fmt: skip
 TAKEN = ("follow", "mention", "page", "answer", "like", "flag", "delete", "question")
-TAKEN_BY_POLLS = ("vote",)
+TAKEN_BY_POLLS = ("vote", "poll-vote")
 ANNOUNCED = ("announced-thread", "announced-votes", "announced-lock")
 
 
@@ -259,7 +259,7 @@ async def test_we_count_the_votes_that_the_page_shows(street: Street) -> None:
     for name in TAKEN_BY_POLLS:
         assert await outcome(street, example(street, name, poll)) == "done", name
     async with street.runtime.db.read() as conn:
-        assert await conn.fetchval("select counts from polls where post_id = $1", poll.id) == [0, 1]
+        assert await conn.fetchval("select counts from polls where post_id = $1", poll.id) == [0, 2]
 
 
 async def test_we_take_what_a_group_elsewhere_announces(street: Street) -> None:

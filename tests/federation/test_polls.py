@@ -10,9 +10,9 @@ from server.community import groups, polls
 from server.community.posts import Post
 from server.errors import NotFound
 from tests.conftest import MovedClock
-from tests.federation.peer import Document, Peer
+from tests.federation.peer import PUBLIC, Document, Peer
 from tests.federation.polling import DAYS, a_vote, ask, counts, read_by, said, tallies, vote_here
-from tests.federation.street import Street, addressed
+from tests.federation.street import GROUP, Street, addressed
 from tests.federation.test_federation_md import decide
 
 
@@ -90,6 +90,19 @@ async def test_votes_from_elsewhere_count_once_and_are_no_replies(street: Street
     assert await counts(street, post) == ([0, 0, 1], 1)
     assert await street.count_posts() == 1
     assert (await street.post(post.uri)).reply_count == 0
+
+
+async def test_a_vote_may_be_an_activity_of_its_own(street: Street, piefed: Peer) -> None:
+    """As PieFed tells a group."""
+    post, paula = await ask(street), piefed.actor("paula")
+    vote = piefed.activity("PollVote", paula, post.uri, choice_text="Neither & nor", to=[PUBLIC], audience=GROUP)
+    assert await said(street, vote) == "done"
+    assert await counts(street, post) == ([0, 0, 1], 1)
+    for broken in (vote | {"choice_text": 3}, vote | {"object": None}):
+        assert await said(street, broken | {"id": piefed.id()}, 400) == "no_object"
+    other = vote | {"id": piefed.id(), "choice_text": "Monday"}
+    assert await said(street, other) == "unknown_option"
+    assert await counts(street, post) == ([0, 0, 1], 1)
 
 
 async def test_where_several_may_be_chosen_each_is_a_message_of_its_own(street: Street) -> None:
@@ -227,5 +240,9 @@ async def test_a_vote_that_a_group_reports_counts_for_nothing(street: Street) ->
     street.mastodon.documents["/votes/1"] = note | {"id": f"{street.mastodon.base}/votes/1"}
     create = addressed(street, street.lemmy, street.lena, "<p>x</p>") | {"object": f"{street.mastodon.base}/votes/1"}
     assert await said(street, create) == "done"
+    choir = street.lemmy.actor("choir", "Group")
+    await street.ask_to_join(street.lemmy, "choir")
+    told = street.mastodon.activity("PollVote", street.max, post.uri, choice_text=DAYS[0])
+    assert await said(street, street.lemmy.activity("Announce", choir, told, to=[PUBLIC])) == "done"
     assert await counts(street, post) == ([0, 0, 0], 0)
     assert await street.count_posts() == 1
