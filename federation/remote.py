@@ -51,6 +51,14 @@ MOVED = Command(
     update remote_actors set moved_at = clock_now(), moved_to = case when actor_id = $1 then $3 else moved_to end
      where actor_id in ($1, $2) and not exists (select 1 from lately)"""
 )
+NEW_HOME = Query(
+    actors.Actor,
+    """
+    select a.id, a.kind, a.name, a.host, a.uri, a.url, a.title, a.about_source, a.about_html, a.created_at,
+           a.suspended_at, a.deleted_at
+      from remote_actors r join actors a on a.uri = r.moved_to
+     where r.actor_id = $1 and a.suspended_at is null and a.deleted_at is null""",
+)
 INBOXES = Query(
     Inboxes,
     "select actor_id, inbox, shared_inbox, followers, moderators from remote_actors where actor_id = $1",
@@ -103,6 +111,11 @@ async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
 async def mark_moved(conn: Conn, old_id: int, new_id: int, new_uri: str) -> bool:
     """Note that an actor has moved to another one; False where one of them took part in a Move within 30 days."""
     return await MOVED.run(conn, old_id, new_id, new_uri) > 0
+
+
+async def new_home(conn: Conn, actor_id: int) -> Actor | None:
+    """The actor to which one elsewhere has moved, as both sides said."""
+    return await NEW_HOME.one(conn, actor_id)
 
 
 async def inboxes(conn: Conn, actor_id: int) -> Inboxes | None:

@@ -9,9 +9,8 @@ import datetime as dt
 import msgspec
 
 from moderation import decisions, rules
-from moderation.rules import Rule
 from server import clock, jobs, text
-from server.community import access, memberships, notifications, polls, posts, standing, votes
+from server.community import access, groups, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
 from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
@@ -66,6 +65,10 @@ STANDING = Query(
     + """where group_id = $1 and verb = $2 and person_id is not distinct from $3::int8
            and post_id is not distinct from $4::int8 and reversed_by is null order by id desc limit 1""",
 )
+BANS = Query(
+    Deed,
+    _SELECT + "where person_id = $1 and verb = 'ban' and reversed_by is null and until > clock_now() order by id",
+)
 ADD = Command(
     """insert into deeds (id, group_id, moderator_id, verb, person_id, post_id, until, removes_posts, rule_id,
                           rule_version, reason)
@@ -88,7 +91,8 @@ class _New(msgspec.Struct, frozen=True):
     post_id: int | None = None
     until: dt.datetime | None = None
     removes_posts: bool = False
-    rule: Rule | None = None
+    rule_id: int | None = None
+    rule_version: int | None = None
     reason: str = ""
     reverses: str | None = None
 
@@ -110,11 +114,9 @@ async def ban(conn: Conn, viewer: Viewer, group: Group, person: Actor, form: Ban
     if not reason:
         raise Invalid({"reason": "Please tell them why, in a sentence of your own."})
     until = FOR_GOOD if form.days is None else clock.now() + dt.timedelta(days=form.days)
-    await memberships.ban(conn, group, person, until)
-    await votes.suspend(conn, person.id, group.id)
-    await polls.leave_out(conn, person.id, group.id)
-    new = _New(group, "ban", person.id, None, until, form.remove_posts, rule, reason)
-    deed_id = await _add(conn, viewer, new)
+    await _shut_out(conn, group, person, until)
+    new = _New(group, "ban", person.id, None, until, form.remove_posts, rule.id, rule.version, reason)
+    deed_id = await _add(conn, viewer.account_id, new)
     detail: dict[str, object] = {"deed_id": str(deed_id)}
     await notifications.notify(conn, person.id, "banned", group_id=group.id, detail=detail)
     if form.remove_posts:
@@ -130,9 +132,35 @@ async def lift_ban(conn: Conn, viewer: Viewer, group: Group, person: Actor) -> i
     if not await memberships.lift_ban(conn, group, person):
         return None
     await votes.count_again(conn, person.id, group.id)
-    deed_id = await _add(conn, viewer, _New(group, "unban", person.id, reverses="ban"))
+    deed_id = await _add(conn, viewer.account_id, _New(group, "unban", person.id, reverses="ban"))
     await notifications.notify(conn, person.id, "unbanned", group_id=group.id)
     return deed_id
+
+
+async def carry_bans(conn: Conn, old: Actor, new: Actor) -> None:
+    """Somebody elsewhere has moved to another account: what they are banned from here, they are banned from there too.
+
+    Each goes into the record as its moderator had decided it; the moderators of the group are told.
+    """
+    for deed in await BANS.all(conn, old.id):
+        group = await groups.BY_ID.one(conn, deed.group_id, None)
+        known = await memberships.one(conn, new.id, deed.group_id)
+        if group is None or deed.until is None or (known is not None and known.role == "moderator"):
+            continue
+        if known is not None and known.banned_until is not None and known.banned_until >= deed.until:
+            continue
+        await _shut_out(conn, group, new, deed.until)
+        reason = f"{deed.reason} ({old.handle} → {new.handle})"
+        ban = _New(group, "ban", new.id, None, deed.until, False, deed.rule_id, deed.rule_version, reason)
+        await _add(conn, deed.moderator_id, ban)
+        for moderator in await memberships.moderators(conn, group.id):
+            await notifications.notify(conn, moderator.id, "ban_moved", actor_id=new.id, group_id=group.id)
+
+
+async def _shut_out(conn: Conn, group: Group, person: Actor, until: dt.datetime) -> None:
+    await memberships.ban(conn, group, person, until)
+    await votes.suspend(conn, person.id, group.id)
+    await polls.leave_out(conn, person.id, group.id)
 
 
 async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | None, reason: str) -> int | None:
@@ -144,7 +172,9 @@ async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | 
         raise Invalid({"reason": "Please say why, in a sentence: it stands where people would reply."})
     if not await standing.close(conn, post, said):
         return None
-    deed_id = await _add(conn, viewer, _New(group, "lock", post_id=post.id, rule=rule, reason=said))
+    rule_id, version = (rule.id, rule.version) if rule is not None else (None, None)
+    new = _New(group, "lock", post_id=post.id, rule_id=rule_id, rule_version=version, reason=said)
+    deed_id = await _add(conn, viewer.account_id, new)
     if post.author_id != viewer.account_id:
         await notifications.notify(conn, post.author_id, "closed", post_id=post.id, group_id=group.id)
     return deed_id
@@ -154,7 +184,7 @@ async def open_thread(conn: Conn, viewer: Viewer, post_id: int) -> int | None:
     post, group = await _thread(conn, viewer, post_id)
     if not await standing.open_again(conn, post):
         return None
-    return await _add(conn, viewer, _New(group, "unlock", post_id=post.id, reverses="lock"))
+    return await _add(conn, viewer.account_id, _New(group, "unlock", post_id=post.id, reverses="lock"))
 
 
 async def pin_thread(conn: Conn, viewer: Viewer, post_id: int, *, pinned: bool) -> int | None:
@@ -163,7 +193,7 @@ async def pin_thread(conn: Conn, viewer: Viewer, post_id: int, *, pinned: bool) 
     if not await standing.pin(conn, post, pinned):
         return None
     new = _New(group, "pin", post_id=post.id) if pinned else _New(group, "unpin", post_id=post.id, reverses="pin")
-    return await _add(conn, viewer, new)
+    return await _add(conn, viewer.account_id, new)
 
 
 async def set_role(conn: Conn, viewer: Viewer, group: Group, person: Actor, role: str) -> int:
@@ -171,8 +201,8 @@ async def set_role(conn: Conn, viewer: Viewer, group: Group, person: Actor, role
     _check_moderates(viewer, group)
     await memberships.set_role(conn, group, person.id, role)
     if role == "moderator":
-        return await _add(conn, viewer, _New(group, "promote", person.id))
-    return await _add(conn, viewer, _New(group, "demote", person.id, reverses="promote"))
+        return await _add(conn, viewer.account_id, _New(group, "promote", person.id))
+    return await _add(conn, viewer.account_id, _New(group, "demote", person.id, reverses="promote"))
 
 
 async def by_id(conn: Conn, deed_id: int) -> Deed | None:
@@ -216,13 +246,13 @@ def _reason(typed: str) -> str:
     return text.check_text("reason", typed, at_most=decisions.MAX_REASON)
 
 
-async def _add(conn: Conn, viewer: Viewer, new: _New) -> int:
+async def _add(conn: Conn, moderator_id: int | None, new: _New) -> int:
     """Write it down, mark what it reverses, and let other servers know in the order of the deeds."""
     deed_id = new_id()
     earlier = await STANDING.one(conn, new.group.id, new.reverses, new.person_id, new.post_id) if new.reverses else None
     await ADD.run(
-        conn, deed_id, new.group.id, viewer.account_id, new.verb, new.person_id, new.post_id, new.until,
-        new.removes_posts, new.rule.id if new.rule else None, new.rule.version if new.rule else None, new.reason,
+        conn, deed_id, new.group.id, moderator_id, new.verb, new.person_id, new.post_id, new.until,
+        new.removes_posts, new.rule_id, new.rule_version, new.reason,
     )  # fmt: skip
     if earlier is not None:
         await REVERSE.run(conn, earlier.id, deed_id)

@@ -184,7 +184,7 @@ NOTE_KINDS = {
     "membership_rests": "rests", "membership_resumes": "resumes", "policy_list_changed": "list_changed",
     "application": "application", "not_taken": "not_taken", "follow": "follow",
     "private_message": "private_message", "moved_along": "moved_along", "moved_away": "moved_away",
-    "poll_closed": "poll_closed",
+    "poll_closed": "poll_closed", "ban_moved": "ban_moved",
 }  # fmt: skip
 ABOUT_A_DECISION = ("refused", "removed", "released", "kept", "restored")
 
@@ -234,7 +234,7 @@ def _note_url(note: Notification) -> str:
         return "/admin/accounts"
     if note.kind == "case_opened":
         return "/queue"
-    if note.kind == "private_message" and note.actor_name is not None:
+    if note.kind in ("private_message", "ban_moved") and note.actor_name is not None:
         return urls.person_page(note.actor_name, note.actor_host)
     if note.post_id is not None:
         return urls.post_page(note.root_id, note.post_id)

@@ -1,7 +1,8 @@
-"""Move: a group elsewhere has a new home (FEP-7628, as Mastodon does it), and its members here go with it.
+"""Move: an actor elsewhere has a new home (FEP-7628, as Mastodon does it).
 
-Nobody is moved on one side's word: the old actor signs the Move and names the new one in its document, and the new
-actor lists the old one. Whoever took either over could otherwise take the members along (B19).
+The members of a group go with it; a person takes along what our groups have banned them from. Nobody is moved on one
+side's word: the old actor signs the Move and names the new one in its document, and the new actor lists the old one.
+Whoever took either over could otherwise take the members along (B19).
 """
 
 import structlog
@@ -11,10 +12,11 @@ from federation.budget import FetchBudget
 from federation.egress import FetchFailed
 from federation.parse import RemoteActor, Unacceptable, uri_of
 from federation.received import Ignored, Received
+from moderation import deeds
 from server import jobs
 from server.community import actors, groups, memberships, notifications
 from server.community.actors import Actor
-from server.db import Conn
+from server.db import Command, Conn
 from server.errors import Refused
 from server.runtime import Runtime
 from server.urls import Urls
@@ -22,6 +24,11 @@ from server.urls import Urls
 log = structlog.get_logger(__name__)
 
 MAX_ALIASES = 256
+
+TOOK_PART = Command(
+    """select exists (select 1 from posts where author_id = $1)
+           or exists (select 1 from memberships where person_id = $1)"""
+)
 
 
 async def receive(conn: Conn, got: Received) -> None:
@@ -33,14 +40,21 @@ async def receive(conn: Conn, got: Received) -> None:
         raise Unacceptable("no_object")
     if target == got.sender.uri or got.urls.is_local(target):
         raise Ignored("moves_nowhere")
-    if got.sender.kind != "group" or not await memberships.has_local_member(conn, got.sender.id):
+    if not await _concerns_us(conn, got.sender):
         raise Ignored("nobody_here_reads_it")
     args: dict[str, object] = {"old_id": got.sender.id, "target": target}
     await jobs.enqueue(conn, "follow_move", args, ordering=f"move:{got.sender.id}")
 
 
+async def _concerns_us(conn: Conn, mover: Actor) -> bool:
+    """Whether anybody here is in that group, or that person has written or been banned here."""
+    if mover.kind == "group":
+        return await memberships.has_local_member(conn, mover.id)
+    return mover.kind == "person" and bool(await TOOK_PART.value(conn, mover.id))
+
+
 async def follow_move(runtime: Runtime, *, old_id: int, target: str) -> None:
-    """Errand: read both actors from their own addresses, and move the members if each names the other."""
+    """Errand: read both actors from their own addresses, and believe the Move if each names the other."""
     async with runtime.db.read() as conn:
         old = await actors.by_id(conn, old_id)
     try:
@@ -77,7 +91,12 @@ async def _move(conn: Conn, old: Actor, document: RemoteActor) -> None:
     new = await remote.save_actor(conn, document)
     if new.suspended_at is not None:
         raise Refused("suspended", "This actor was suspended here.")
-    if not await remote.mark_moved(conn, old.id, new.id, new.uri):
+    marked = await remote.mark_moved(conn, old.id, new.id, new.uri)
+    if old.kind == "person":
+        # However often they move: it must not shake a ban off.
+        await deeds.carry_bans(conn, old, new)
+        return
+    if not marked:
         raise Ignored("moved_lately")
     for person_id in await memberships.local_members(conn, old.id):
         args: dict[str, object] = {

@@ -1,16 +1,21 @@
-"""B19: nobody carries the members of a group away on one side's word, and no actor changes what it is."""
+"""B19: nobody carries members or bans away on one side's word, and no actor changes what it is."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.applications import Starlette
 
 from federation import remote
-from moderation import instances
+from moderation import deeds, instances
+from moderation.deeds import Ban
 from server.community import actors, notifications
+from server.community.groups import FOR_GOOD
+from tests.browser_like import Browser
 from tests.conftest import MovedClock
 from tests.federation.peer import Document, Peer, peer
-from tests.federation.street import Street
+from tests.federation.street import GROUP, Street
 
 
 @dataclasses.dataclass
@@ -180,6 +185,122 @@ async def test_a_move_to_nowhere_has_no_effect(garden: Garden, target: object) -
     assert await garden.states() == {"garden": "joined"}
 
 
-async def test_a_person_who_moves_takes_nothing_along(garden: Garden) -> None:
-    moved = garden.here.activity("Move", garden.street.lena, garden.street.lena, target=garden.new)
+# A person moves
+
+
+@dataclasses.dataclass
+class Mover:
+    """Lena of the forum, whom Mia has banned from Elm Street, and `lena_new` on another server."""
+
+    street: Street
+    here: Peer
+    there: Peer
+    old: str
+    new: str
+
+    async def move(self, *, target: str | None = None) -> None:
+        move = self.here.activity("Move", self.old, self.old, target=target or self.new)
+        assert (await self.street.moot.deliver(move)).status == 202
+        await self.street.settle()
+
+    def names_each_other(self) -> None:
+        self.here.documents["/u/lena"]["movedTo"] = self.new
+        self.there.documents["/u/lena_new"]["alsoKnownAs"] = [self.old]
+
+    async def banned_until(self, uri: str) -> dt.datetime | None:
+        async with self.street.runtime.db.read() as conn:
+            until: dt.datetime | None = await conn.fetchval(
+                """select banned_until from memberships m join actors a on a.id = m.person_id
+                    where a.uri = $1 and m.target_id = $2""",
+                uri, self.street.group_id,
+            )  # fmt: skip
+        return until
+
+    async def reply(self, uri: str) -> int:
+        thread = await self.street.write("The crossing", "Where?")
+        note = self.there.note(uri, "<p>Here.</p>", inReplyTo=thread.uri, cc=[GROUP])
+        return (await self.street.moot.deliver(self.there.activity("Create", uri, note))).status
+
+
+@pytest.fixture
+async def mover(street: Street) -> AsyncIterator[Mover]:
+    async with peer("127.0.0.7", "mastodon") as there:
+        async with street.runtime.db.transaction() as conn:
+            lena = await actors.by_uri(conn, street.lena)
+            assert lena is not None
+            ban = Ban(days=30, rule_id=street.rule_id, reason="Third time.")
+            await deeds.ban(conn, street.mia, await street.group(street.mia_id), lena, ban)
+        await street.settle()
+        yield Mover(street, street.lemmy, there, street.lena, there.actor("lena_new"))
+
+
+async def test_a_ban_goes_along_and_stands_in_the_record(mover: Mover, app: Starlette) -> None:
+    mover.names_each_other()
+    assert await mover.reply(mover.new) == 202
+    await mover.move()
+    assert await mover.banned_until(mover.new) == await mover.banned_until(mover.old)
+    assert await mover.reply(mover.new) == 403
+    record = await Browser(app).get("/g/elm_street/record")
+    assert f"Third time. (lena@{mover.here.host} → lena_new@{mover.there.host})" in record.words
+    async with mover.street.runtime.db.read() as conn:
+        told = await notifications.page(conn, mover.street.mia_id)
+    assert (told[0].kind, told[0].actor_name) == ("ban_moved", "lena_new")
+    page = await Browser(app).get(f"/@lena@{mover.here.host}")
+    assert f"This person has moved to another account: Lena_new from {mover.there.host}" in page.words
+
+
+async def test_other_servers_hear_of_it(mover: Mover) -> None:
+    mover.names_each_other()
+    lars = mover.here.actor("lars")
+    assert (await mover.street.moot.deliver(mover.here.activity("Follow", lars, GROUP))).status == 202
+    mover.street.clear()
+    await mover.move()
+    (block,) = [one["object"] for one in mover.here.of_type("Announce(Block)")]
+    assert (block["object"], block["actor"]) == (mover.new, "http://moot.test/ap/people/mia")
+
+
+@pytest.mark.parametrize("forgotten", ["movedTo", "alsoKnownAs"])
+async def test_nobody_inherits_a_ban_on_one_sides_word(mover: Mover, forgotten: str) -> None:
+    mover.names_each_other()
+    for document in (mover.here.documents["/u/lena"], mover.there.documents["/u/lena_new"]):
+        document.pop(forgotten, None)
+    await mover.move()
+    assert await mover.banned_until(mover.new) is None
+
+
+async def test_moving_twice_shakes_no_ban_off(mover: Mover) -> None:
+    mover.names_each_other()
+    await mover.move()
+    third = mover.there.actor("lena_third", alsoKnownAs=[mover.old])
+    mover.here.documents["/u/lena"]["movedTo"] = third
+    await mover.move(target=third)
+    assert await mover.banned_until(third) == await mover.banned_until(mover.old)
+
+
+async def test_a_ban_that_was_lifted_stays_behind(mover: Mover) -> None:
+    mover.names_each_other()
+    street = mover.street
+    async with street.runtime.db.transaction() as conn:
+        lena = await actors.by_uri(conn, mover.old)
+        assert lena is not None
+        await deeds.lift_ban(conn, street.mia, await street.group(street.mia_id), lena)
+    await mover.move()
+    assert await mover.banned_until(mover.new) is None
+
+
+async def test_a_longer_ban_is_not_shortened(mover: Mover) -> None:
+    mover.names_each_other()
+    street = mover.street
+    new = await remote.fetch_actor(street.runtime, mover.new)
+    async with street.runtime.db.transaction() as conn:
+        ban = Ban(days=None, rule_id=street.rule_id, reason="For good.")
+        await deeds.ban(conn, street.mia, await street.group(street.mia_id), new, ban)
+    await mover.move()
+    assert await mover.banned_until(mover.new) == FOR_GOOD
+
+
+async def test_a_move_of_somebody_who_never_took_part_is_nothing(garden: Garden) -> None:
+    stranger = garden.here.actor("stranger")
+    moved = garden.here.activity("Move", stranger, stranger, target=garden.there.actor("elsewhere"))
     assert await garden.say(moved) == "nobody_here_reads_it"
+    assert "/u/elsewhere" not in garden.there.fetched

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from federation import remote
 from server import limits
 from server.community import access, accounts, actors, farewell, notifications, sessions, timelines
 from server.community.actors import Actor
@@ -35,6 +36,7 @@ async def profile_page(visit: Visit) -> Response:
         if actor is None or actor.kind != "person" or actor.suspended_at or actor.deleted_at:
             raise NotFound("person")
         rows = await timelines.by_author(conn, visit.viewer, actor.id, before, timelines.PAGE + 1)
+        new_home = None if actor.local else await remote.new_home(conn, actor.id)
     person = present.person_view(actor.id, actor.name, actor.host, actor.title)
     shown, older = rows[: timelines.PAGE], rows[timelines.PAGE :]
     page = ProfilePage(
@@ -49,6 +51,7 @@ async def profile_page(visit: Visit) -> Response:
         ),
         is_me=actor.id == visit.viewer.account_id,
         original_url=actor.url if actor.host else None,
+        moved_to=present.person_view(new_home.id, new_home.name, new_home.host, new_home.title) if new_home else None,
     )
     return await visit.show(page)
 

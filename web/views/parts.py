@@ -14,9 +14,8 @@ NoteKind = Literal[
     "reply", "thank", "released", "refused", "kept", "removed", "restored", "report_answered", "joined",
     "join_asked", "join_refused", "case", "application", "not_taken", "follow", "mention", "held",
     "parent_refused", "made_moderator", "removed_elsewhere", "put_out", "banned", "unbanned", "banned_elsewhere",
-    "closed", "private_message", "moved_along", "moved_away", "poll_closed", "rests", "resumes", "list_changed",
-    "invited",
-    "other",
+    "closed", "private_message", "moved_along", "moved_away", "ban_moved", "poll_closed", "rests", "resumes",
+    "list_changed", "invited", "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
 DeedVerb = Literal["ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote"]

@@ -263,6 +263,7 @@ class ProfilePage(Page, frozen=True):
     pager: Pager = Pager()
     is_me: bool = False
     original_url: str | None = None
+    moved_to: PersonView | None = None
 
 
 class NotificationsPage(Page, frozen=True):
