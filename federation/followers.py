@@ -110,14 +110,14 @@ class Digests:
         """Nothing is held."""
 
     async def of(self, conn: Conn, actor_ids: Iterable[int]) -> dict[int, Followers]:
-        """By actor, those that have followers elsewhere."""
+        """By actor, their followers elsewhere."""
         now = time.monotonic()
         wanted = set(actor_ids)
+        if len(self._kept) > KEPT_ACTORS:
+            self._kept.clear()
         if missing := [one for one in wanted if one not in self._kept or self._kept[one][1] < now]:
-            if len(self._kept) + len(missing) > KEPT_ACTORS:
-                self._kept.clear()
             self._kept |= {one: (found, now + KEPT_SECONDS) for one, found in (await _count(conn, missing)).items()}
-        return {one: self._kept[one][0] for one in wanted if one in self._kept}
+        return {one: self._kept[one][0] for one in wanted}
 
 
 async def _count(conn: Conn, actor_ids: list[int]) -> dict[int, Followers]:
