@@ -242,7 +242,7 @@ async def confirm_gone(runtime: Runtime, *, inbox: str) -> None:
 
 async def forget_actor(conn: Conn, actor: Actor) -> None:
     """An actor elsewhere is gone: its posts are deleted, its memberships and its votes in polls end."""
-    for post_id in await posts.ids_of_author(conn, actor.id):
+    for post_id in await posts.OF_AUTHOR.value(conn, actor.id) or ():
         await posts.delete_post(conn, await posts.by_id(conn, post_id, lock=True))
     await polls.forget_voter(conn, actor.id)
     await memberships.end_all(conn, actor.id)

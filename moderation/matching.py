@@ -39,7 +39,7 @@ _HANDLE = re.compile(r"[@#][\w.-]+(?:@[\w.-]+)?")
 class Draft:
     """A post as it was sent in: Markdown as `source`, sanitised `html`, the address that a thread is about.
 
-    `options` are those of a poll.
+    `options` are those of a poll, `pictures` what is said of each, `addresses` where those from elsewhere lie.
     """
 
     title: str
@@ -47,13 +47,15 @@ class Draft:
     html: str
     link: str | None = None
     options: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     remote_author: bool = False
 
     @functools.cached_property
     def visible(self) -> str:
-        """Title, text and options as readers see them."""
+        """Title, text, options and what is said of pictures, as readers see or hear them."""
         words = text.plain(self.html) if self.html else self.source
-        return "\n".join([self.title, words, *self.options]).strip()
+        return "\n".join([self.title, words, *self.options, *self.pictures]).strip()
 
     @functools.cached_property
     def links(self) -> tuple[str, ...]:
@@ -67,8 +69,8 @@ class Draft:
 
     @functools.cached_property
     def targets(self) -> tuple[str, ...]:
-        """Every address behind the text, those of mentions and hashtags too."""
-        hrefs = [href for href, _ in _anchors(self.html)]
+        """Every address behind the text, those of mentions, hashtags and pictures elsewhere too."""
+        hrefs = [*(href for href, _ in _anchors(self.html)), *self.addresses]
         return tuple(dict.fromkeys(hrefs if self.link is None else [self.link, *hrefs]))
 
     @functools.cached_property

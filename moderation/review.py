@@ -5,6 +5,7 @@ import datetime as dt
 import msgspec
 
 from moderation.checks import JUDGED
+from server.community.media import Stored
 from server.community.sessions import Viewer
 from server.db import Command, Conn, Query, Row
 from server.errors import NotFound
@@ -77,6 +78,7 @@ class CaseLine(Row, frozen=True):
     excerpt: str
     language: str
     options: list[str]
+    pictures: Stored
     submitted_at: dt.datetime
     author_id: int
     author_name: str
@@ -190,10 +192,10 @@ _COLUMNS = """
            k.name as claimed_name, k.title as claimed_title, p.id as post_id, p.root_id, p.state as post_state,
            (p.parent_id is not null or p.parent_uri is not null) as reply, t.title as thread_title,
            p.revision as shown_revision, r.state as revision_state, r.title, r.link, r.source, r.html, r.excerpt,
-           r.language, coalesce(q.options, '{}') as options, r.created_at as submitted_at, a.id as author_id,
-           a.name as author_name, a.host as author_host, a.title as author_title, a.created_at as author_since,
-           h.published_here, h.refused_here, h.removed_here, g.id as group_id, g.name as group_name,
-           g.host as group_host, g.title as group_title,
+           r.language, coalesce(q.options, '{}') as options, r.pictures, r.created_at as submitted_at,
+           a.id as author_id, a.name as author_name, a.host as author_host, a.title as author_title,
+           a.created_at as author_since, h.published_here, h.refused_here, h.removed_here, g.id as group_id,
+           g.name as group_name, g.host as group_host, g.title as group_title,
            jsonb_build_object('findings', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                            'kind', f.kind, 'action', f.action, 'revision', f.revision, 'matched', f.matched,

@@ -14,7 +14,7 @@ from moderation.repetition import Fingerprint
 from moderation.scorer import Scores
 from moderation.scoring import Reading, Scoring
 from server import clock, jobs, language
-from server.community import posts, revisions
+from server.community import media, posts, revisions
 from server.community.posts import Post
 from server.db import Command, Conn, Query, Row
 from server.messages import Message
@@ -41,6 +41,7 @@ class Subject(Row, frozen=True):
     html: str
     language: str
     options: list[str]
+    pictures: media.Stored
     group_host: str | None
     group_language: str
     hold_first_remote: bool
@@ -52,8 +53,8 @@ class Subject(Row, frozen=True):
     @property
     def draft(self) -> Draft:
         return Draft(
-            self.title or "", self.source, self.html, self.link, tuple(self.options),
-            remote_author=self.author_host is not None,
+            self.title or "", self.source, self.html, self.link, tuple(self.options), media.words_of(self.pictures),
+            media.addresses_of(self.pictures), remote_author=self.author_host is not None,
         )  # fmt: skip
 
 
@@ -64,6 +65,7 @@ class Earlier(Row, frozen=True):
     source: str
     html: str
     options: list[str]
+    pictures: media.Stored
     sent_at: dt.datetime
 
 
@@ -87,8 +89,8 @@ SUBJECT = Query(
     Subject,
     """
     select r.state, r.title, r.link, r.source, r.html, r.language, coalesce(q.options, '{}') as options,
-           g.host as group_host,
-           gr.language as group_language, gr.hold_first_remote, a.host as author_host, c.created_at as account_since,
+           r.pictures, g.host as group_host, gr.language as group_language, gr.hold_first_remote,
+           a.host as author_host, c.created_at as account_since,
            exists (select 1 from screenings s where s.post_id = p.id and s.revision = r.number) as screened,
            exists (select 1 from cases k where k.post_id = p.id and k.state = 'open' and k.opened_for = 'hold')
                as asked_before
@@ -109,7 +111,7 @@ EARLIER = Query(
     Earlier,
     """
     select coalesce(r.title, '') as title, r.source, r.html, coalesce(q.options, '{}') as options,
-           r.created_at as sent_at
+           r.pictures, r.created_at as sent_at
       from posts p join revisions r on r.post_id = p.id and r.number = 1 left join polls q on q.post_id = p.id
      where p.author_id = $1 and p.id <> $2 and r.created_at > clock_now() - make_interval(hours => $3)
      order by p.id desc limit $4""",
@@ -218,7 +220,8 @@ async def _published_here(conn: Conn, post: Post) -> int:
 
 
 def _fingerprint(sent: Earlier) -> Fingerprint:
-    return Draft(sent.title, sent.source, sent.html, options=tuple(sent.options)).fingerprint
+    pictures = media.words_of(sent.pictures)
+    return Draft(sent.title, sent.source, sent.html, options=tuple(sent.options), pictures=pictures).fingerprint
 
 
 async def _without_rule(conn: Conn, runtime: Runtime, post: Post, subject: Subject) -> list[NewFinding]:

@@ -1,9 +1,9 @@
-"""Forgets what may not be kept: expired sessions and tokens, deleted texts after 30 days, old mails and limits."""
+"""Forgets what may not be kept: expired sessions and tokens, deleted texts and pictures after 30 days, and more."""
 
 import asyncio
 
 from server import limits, mail
-from server.community import accounts, notifications, polls, posts, sessions, taking_up
+from server.community import accounts, media, notifications, polls, posts, sessions, taking_up
 from server.runtime import Runtime
 from server.worker import Wake
 
@@ -22,6 +22,9 @@ async def tidy(runtime: Runtime) -> None:
     for forget in old:
         async with runtime.db.transaction() as conn:
             await forget.run(conn)
+    async with runtime.db.transaction() as conn:
+        # After the texts to which they belong.
+        await media.forget(conn)
     async with runtime.db.transaction() as conn:
         await taking_up.tell_authors(conn)
     async with runtime.db.transaction() as conn:

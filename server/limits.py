@@ -20,6 +20,8 @@ class Limit(msgspec.Struct, frozen=True):
 SIGN_IN = Limit(10, 900)
 SIGN_UP = Limit(5, 3600)
 WRITE = Limit(30, 300)
+# Each picture costs a third of a second of the processor.
+PICTURES = Limit(40, 3600)
 REPORT = Limit(10, 3600)
 LOOK_UP = Limit(20, 300)
 MAIL_AGAIN = Limit(3, 3600)

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bind_port: int
     database_url: str
     data_dir: Path
+    media_url: str
     processes: int
     allowed_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
@@ -64,6 +65,7 @@ VARIABLES: dict[str, str] = {
     "FOLKMOOT_BIND": "127.0.0.1:8000",
     "FOLKMOOT_DATABASE_URL": "",
     "FOLKMOOT_DATA_DIR": "data",
+    "FOLKMOOT_MEDIA_URL": "",
     "FOLKMOOT_PROCESSES": "1",
     "FOLKMOOT_ALLOWED_NETWORKS": "",
     "FOLKMOOT_TRUSTED_PROXIES": "",
@@ -86,12 +88,14 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     value = {name: environ.get(name, "").strip() or default for name, default in VARIABLES.items()}
     base_url = _base_url(value["FOLKMOOT_BASE_URL"])
     bind_host, bind_port = _bind(value["FOLKMOOT_BIND"])
+    data_dir = Path(value["FOLKMOOT_DATA_DIR"]).absolute()
     return Settings(
         base_url=base_url,
         bind_host=bind_host,
         bind_port=bind_port,
         database_url=value["FOLKMOOT_DATABASE_URL"],
-        data_dir=Path(value["FOLKMOOT_DATA_DIR"]).absolute(),
+        data_dir=data_dir,
+        media_url=_media(value["FOLKMOOT_MEDIA_URL"], data_dir),
         processes=_processes(value["FOLKMOOT_PROCESSES"]),
         allowed_networks=_networks("FOLKMOOT_ALLOWED_NETWORKS", value["FOLKMOOT_ALLOWED_NETWORKS"]),
         trusted_proxies=_networks("FOLKMOOT_TRUSTED_PROXIES", value["FOLKMOOT_TRUSTED_PROXIES"]),
@@ -124,6 +128,15 @@ def _bind(text: str) -> tuple[str, int]:
     if not match or not 0 < int(match[2]) < 65536:
         raise ConfigurationError(f"FOLKMOOT_BIND must be host:port, not {text!r}")
     return match[1], int(match[2])
+
+
+def _media(text: str, data_dir: Path) -> str:
+    """A bucket's address, or the absolute path of a folder."""
+    if "://" not in text:
+        return str(Path(text).absolute() if text else data_dir / "media")
+    if not re.fullmatch(r"s3://[^/]+(/.*)?", text):
+        raise ConfigurationError(f"FOLKMOOT_MEDIA_URL must be a folder or like s3://bucket/prefix, not {text!r}")
+    return text
 
 
 def _processes(text: str) -> int:

@@ -47,6 +47,7 @@ EFFECTS: dict[str, str] = {
     "spread_poll_vote": "federation.spread:spread_poll_vote",
 }
 ERRANDS: dict[str, str] = {
+    "delete_files": "server.community.media:delete_files",
     "send_mail": "server.mail:send_mail",
     "score_revision": "moderation.screening:score_revision",
     "fetch_parent": "federation.announced:fetch_parent",

@@ -1,6 +1,7 @@
 """A browser without a screen: speaks ASGI with the application in this process, keeps cookies, fills in forms."""
 
 import typing
+from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
@@ -9,6 +10,9 @@ from bs4 import BeautifulSoup, Tag
 from starlette.types import ASGIApp, Message
 
 from tests.conftest import BASE_URL
+
+# The name and the content of a file that somebody chose.
+File: typing.TypeAlias = tuple[str, bytes]
 
 
 class Answer(msgspec.Struct):
@@ -62,12 +66,14 @@ class Answer(msgspec.Struct):
 
 
 class FilledForm:
-    """A form with the values it came with; `submit` sends them with what the reader typed."""
+    """A form with the values it came with; `submit` sends them with what the reader typed, and `files` they chose."""
 
     def __init__(self, answer: Answer, form: Tag, button: Tag) -> None:
         self.browser = answer.browser
         self.action = urljoin(answer.path, str(form.get("action") or answer.path))
+        self.multipart = form.get("enctype") == "multipart/form-data"
         self.values: dict[str, str] = {}
+        self.files: dict[str, File] = {}
         for found in form.find_all(["input", "textarea", "select"]):
             self._take(found)
         if button.get("name"):
@@ -75,7 +81,7 @@ class FilledForm:
 
     def _take(self, found: Tag) -> None:
         name = str(found.get("name") or "")
-        if not name:
+        if not name or found.get("type") == "file":
             return
         if found.name == "textarea":
             self.values[name] = found.get_text().removeprefix("\n")
@@ -87,7 +93,10 @@ class FilledForm:
             self.values[name] = str(found.get("value") or "")
 
     async def submit(self, **typed: str) -> Answer:
-        return await self.browser.post(self.action, self.values | typed)
+        values = self.values | typed
+        if not self.multipart:
+            return await self.browser.post(self.action, values)
+        return await self.browser.post_files(self.action, values, self.files)
 
 
 class Browser:
@@ -106,6 +115,17 @@ class Browser:
     ) -> Answer:
         sent = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
         return await self._request("POST", path, urlencode(typed).encode(), sent | (headers or {}), follow)
+
+    async def post_files(self, path: str, typed: Mapping[str, str], files: Mapping[str, File]) -> Answer:
+        """As a form with files is sent: each value and each file, by its name, as a part."""
+        parts = [(f'name="{name}"', value.encode()) for name, value in typed.items()]
+        parts += [(f'name="{name}"; filename="{file[0]}"', file[1]) for name, file in files.items()]
+        body = b"".join(
+            b"--part\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value)
+            for head, value in parts
+        )
+        headers = {"content-type": "multipart/form-data; boundary=part", "sec-fetch-site": "same-origin"}
+        return await self._request("POST", path, body + b"--part--\r\n", headers, True)
 
     async def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         """One request exactly so, and its answer unfollowed. A header with an empty value is left out."""

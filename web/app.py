@@ -30,6 +30,7 @@ from web.pages import (
     instances,
     login,
     lookup,
+    media,
     poll,
     post,
     queue,
@@ -45,6 +46,7 @@ from web.pages import (
 PAGES = (
     start, group, thread, post, poll, write, account, login, signup, admin, about, queue, decision, record, rules,
     checks, group_settings, instances, instance_import, instance_lists, lookup, bans, standing,
+    media,
 )  # fmt: skip
 
 

@@ -8,17 +8,55 @@ from markupsafe import Markup
 
 from moderation.glance import Glance
 from server import clock, urls
+from server.community import media
 from server.community.groups import Group, GroupLine
+from server.community.media import Picture
 from server.community.notifications import Notification
 from server.community.timelines import OwnPost, Reply, ThreadHead, ThreadLine
 from web import present
-from web.views.parts import GroupRef, GroupView, NoteView, Older, PersonView, PostView, RuleView, ThreadRow
+from web.views.parts import (
+    GroupRef,
+    GroupView,
+    NoteView,
+    Older,
+    PersonView,
+    PictureView,
+    PostView,
+    RuleView,
+    ThreadRow,
+)
 from web.visit import Visit
 
 
 def safe(html: str) -> Markup:
     """HTML that `server.text` has made safe before it was stored; the one place where pages trust a string."""
     return Markup(html)  # noqa: S704
+
+
+def picture_view(picture: Picture) -> PictureView:
+    """A picture of ours in both sizes, or the address of one from elsewhere, which no page of ours loads."""
+    if not picture.id:
+        return PictureView(picture.url, words=picture.words, host=urlsplit(picture.url).hostname or "")
+    small = media.small_size(picture.width, picture.height)
+    return PictureView(
+        url=media.path_of(picture.id),
+        id=str(picture.id),
+        words=picture.words,
+        small_url=media.path_of(picture.id, media.SMALL),
+        width=picture.width,
+        height=picture.height,
+        small_width=small[0],
+        small_height=small[1],
+    )
+
+
+def picture_views(pictures: media.Stored) -> list[PictureView]:
+    return [picture_view(picture) for picture in media.read(pictures)] if pictures else []
+
+
+def first_picture(pictures: media.Stored) -> PictureView | None:
+    """What stands beside a post in a list: its first picture, if that can be shown."""
+    return next((view for view in picture_views(pictures) if not view.host), None)
 
 
 def group_view(visit: Visit, group: Group | GroupLine) -> GroupView:
@@ -74,6 +112,7 @@ def thread_row(visit: Visit, line: ThreadLine, *, with_group: bool) -> ThreadRow
         pinned=line.pinned,
         locked=line.locked,
         poll=line.poll,
+        picture=first_picture(line.pictures),
         waiting_for=line.group_host if line.waiting else None,
     )
 
@@ -99,6 +138,7 @@ def own_row(visit: Visit, post: OwnPost, author: PersonView) -> ThreadRow:
         thank_count=post.thank_count,
         state=post.state,  # type: ignore[arg-type]  # by the schema
         poll=post.poll,
+        picture=first_picture(post.pictures),
     )
 
 
@@ -145,6 +185,7 @@ def _post_view(
         id=str(post.id),
         author=present.person_view(post.author_id, post.author_name, post.author_host, post.author_title),
         html=safe(post.html),
+        pictures=picture_views(post.pictures),
         time=visit.time(post.submitted_at),
         permalink=urls.post_page(root_id, post.id),
         state=post.state,  # type: ignore[arg-type]  # by the schema

@@ -43,6 +43,7 @@ def case_row(visit: Visit, line: CaseLine) -> CaseRow:
         report_count=len(line.reports),
         claimed_by=claimed_by(line),
         reply=line.reply,
+        picture=describe.first_picture(line.pictures),
     )
 
 

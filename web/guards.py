@@ -68,8 +68,30 @@ class StorableAddress:
         await self.app(scope, receive, send)
 
 
+class Allowance:
+    """How much of a body may come in, and until when."""
+
+    def __init__(self, size: int, seconds: float) -> None:
+        self.size = size
+        self.taken = 0
+        self.ends = time.monotonic() + seconds
+
+    def more(self, size: int, seconds: float) -> None:
+        """Allow this much instead; for a handler that knows who asks, before it reads."""
+        self.size = size
+        self.ends = time.monotonic() + seconds
+
+
+def allowance_of(scope: Scope) -> Allowance:
+    """That of a request on its way through BodyLimit."""
+    found: Allowance = scope[BodyLimit.KEY]
+    return found
+
+
 class BodyLimit:
     """A body has a size and a time; both are counted while it comes in, whatever its headers promise."""
+
+    KEY = "folkmoot.allowance"
 
     def __init__(self, app: ASGIApp, *, size: int = MAX_BODY, seconds: float = BODY_SECONDS) -> None:
         self.app = app
@@ -80,25 +102,24 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
-        left = self.size
-        ends = time.monotonic() + self.seconds
+        allowed = scope[self.KEY] = Allowance(self.size, self.seconds)
         done = False
 
         async def limited() -> Message:
-            nonlocal left, done
+            nonlocal done
             if done:
                 return await receive()
             promised = Headers(scope=scope).get("content-length", "")
-            if promised.isdigit() and int(promised) > self.size:
+            if promised.isdigit() and int(promised) > allowed.size:
                 raise HTTPException(413)
             try:
                 # A sender of one byte a second would otherwise hold this connection for days.
-                async with asyncio.timeout(max(0.0, ends - time.monotonic())):
+                async with asyncio.timeout(max(0.0, allowed.ends - time.monotonic())):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408) from None
-            left -= len(message.get("body", b""))
-            if left < 0:
+            allowed.taken += len(message.get("body", b""))
+            if allowed.taken > allowed.size:
                 raise HTTPException(413)
             done = not message.get("more_body", False)
             return message

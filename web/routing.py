@@ -8,9 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import limits
-from server.errors import MootError
+from server.errors import MootError, NotFound
 from server.runtime import Runtime
 from server.site import SiteCache
+from server.storage import StorageAway
 from web import problems, session
 from web.visit import Visit
 
@@ -38,6 +39,20 @@ def post(path: str, handler: Handler, limit: limits.Limit | None) -> Route:
         return await handler(visit)
 
     return Route(path, _endpoint(limited), methods=["POST"])
+
+
+def file(path: str, answer: Callable[[Request, Runtime], Awaitable[Response]]) -> Route:
+    """Something that is no page: it is asked for by a page, and who looks is asked only where that matters."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request, request.app.state.runtime)
+        except NotFound:
+            return problems.bare(request, 404)
+        except (StorageAway, *DATABASE_AWAY):
+            return problems.database_away(request)
+
+    return Route(path, endpoint, methods=["GET"])
 
 
 def _endpoint(handler: Handler) -> Endpoint:

@@ -8,6 +8,7 @@ import datetime as dt
 from server import clock
 from server.community import groups, posts
 from server.community.groups import FOR_GOOD, Group
+from server.community.media import Media
 from server.community.posts import Post
 from server.community.sessions import Viewer
 from server.db import Conn
@@ -133,6 +134,19 @@ async def access_moderated_post(conn: Conn, viewer: Viewer, post_id: int) -> tup
     if not may_moderate(viewer, group):
         raise NotFound("post")
     return post, group
+
+
+async def check_may_see_picture(conn: Conn, viewer: Viewer, picture: Media) -> None:
+    """Whoever may see its post may see it; what is on no post yet, or in another text of it, is for fewer."""
+    own = viewer.signed_in and viewer.account_id == picture.owner_id
+    if picture.public or (own and picture.post_id is None):
+        return
+    if picture.post_id is None:
+        raise NotFound("picture")
+    _, group = await access_post(conn, viewer, picture.post_id)
+    # A text that waits, or that another one has replaced, is for its author and for who decides about it.
+    if not (picture.current or own or may_moderate(viewer, group)):
+        raise NotFound("picture")
 
 
 def check_not_banned(group: Group) -> None:

@@ -32,7 +32,7 @@ async def _erase_soon(conn: Conn, account_id: int) -> None:
 
 async def erase_person(conn: Conn, _runtime: Runtime, *, account_id: int) -> None:
     """Job: take back what somebody wrote, some at a time, then their thanks and memberships; last, tell others."""
-    ids = await posts.ids_of_author(conn, account_id)
+    ids = await posts.OF_AUTHOR.value(conn, account_id) or ()
     for post_id in ids[:POSTS_AT_ONCE]:
         await posts.delete_post(conn, await posts.by_id(conn, post_id, lock=True))
     if len(ids) > POSTS_AT_ONCE:

@@ -8,7 +8,7 @@ submitted -> published | held -> published | refused; published -> removed -> pu
 import datetime as dt
 
 from server import clock, jobs, text
-from server.community import groups, notifications, polls, revisions, telling
+from server.community import groups, media, notifications, polls, revisions, telling
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.db import Command, Conn, Query, Row
@@ -88,16 +88,17 @@ ADD = Query(
     """
     with added as (
         insert into posts (id, uri, url, group_id, author_id, parent_id, parent_uri, root_id, depth, title, link,
-                           source, html, excerpt, language, idempotency_key, announced_at, submitted_at, from_past)
+                           source, html, excerpt, language, idempotency_key, announced_at, submitted_at, from_past,
+                           pictures)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                case when $17 then clock_now() end, coalesce($18, clock_now()), $21)
+                case when $17 then clock_now() end, coalesce($18, clock_now()), $21, $22)
         on conflict do nothing
         returning """
     + _COLUMNS
     + """),
     first as (
-        insert into revisions (post_id, number, title, link, source, html, excerpt, language, created_at)
-        select id, 1, title, link, source, html, excerpt, language,
+        insert into revisions (post_id, number, title, link, source, html, excerpt, language, pictures, created_at)
+        select id, 1, title, link, source, html, excerpt, language, $22,
                case when from_past then submitted_at else clock_now() end from added),
     attached as (
         -- Only within the group by whose rules the reply was let in.
@@ -149,21 +150,22 @@ SET_ANNOUNCED = Command(
               active_position = case when parent_id is null then coalesce(active_position, position) end
         where id = $1 and announced_at is null"""
 )
+# All posts of somebody that are not deleted yet.
 OF_AUTHOR = Command("select array_agg(id) from posts where author_id = $1 and state <> 'deleted'")
 SET_LANGUAGE = Command("update posts set language = $2 where id = $1")
 SHOW_REVISION = Command(
     """update posts set title = $3, link = $4, source = $5, html = $6, excerpt = $7, language = $8, revision = $2,
-              edited_at = case when $9 then clock_now() end
+              pictures = $10, edited_at = case when $9 then clock_now() end
         where id = $1"""
 )
 WIPE = Command(
     """
     with gone as (
         update posts set source = '', html = '', excerpt = '', title = case when title is null then null else '' end,
-               link = null, wiped_at = clock_now()
+               link = null, pictures = '[]', wiped_at = clock_now()
          where state = 'deleted' and wiped_at is null and ended_at < clock_now() - interval '30 days'
         returning id)
-    update revisions r set source = '', html = '', excerpt = '', title = null, link = null
+    update revisions r set source = '', html = '', excerpt = '', title = null, link = null, pictures = '[]'
       from gone where r.post_id = gone.id"""
 )
 
@@ -189,6 +191,7 @@ class Draft(Row, frozen=True):
     written_at: dt.datetime | None = None
     from_past: bool = False
     poll: polls.NewPoll | None = None
+    pictures: tuple[media.Picture, ...] = ()
 
 
 async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
@@ -205,12 +208,16 @@ async def submit_post(conn: Conn, urls: Urls, draft: Draft) -> Post:
         conn, post_id, draft.uri or urls.post(post_id), draft.url, draft.group.id, draft.author.id,
         parent.id if parent else None, parent.uri if parent else draft.parent_uri, _root(post_id, draft),
         min(parent.depth + 1, MAX_DEPTH) if parent else 0, draft.title, draft.link, draft.source, html,
-        text.excerpt(html), draft.language, draft.idempotency_key, draft.group.local or not draft.author.local,
-        written_at, MAX_DEPTH, new_id(), from_past,
+        media.excerpt(html, draft.pictures), draft.language, draft.idempotency_key,
+        draft.group.local or not draft.author.local, written_at, MAX_DEPTH, new_id(), from_past,
+        media.stored(draft.pictures),
     )  # fmt: skip
-    if post is not None and draft.poll is not None:
+    if post is None:
+        return await _first_submission(conn, draft)
+    if draft.poll is not None:
         await polls.add(conn, post.id, draft.poll)
-    return post if post is not None else await _first_submission(conn, draft)
+    await media.claim(conn, post.id, draft.pictures)
+    return post
 
 
 def _root(post_id: int, draft: Draft) -> int | None:
@@ -242,7 +249,7 @@ async def publish_revision(conn: Conn, post: Post, number: int, language: str = 
         revision = await revisions.one(conn, post.id, number)
         await SHOW_REVISION.run(
             conn, post.id, number, revision.title, revision.link, revision.source, revision.html, revision.excerpt,
-            revision.language, post.was_published,
+            revision.language, post.was_published, revision.pictures,
         )  # fmt: skip
     if not post.was_published:
         await publish_post(conn, post if number == post.revision else await by_id(conn, post.id), language)
@@ -386,11 +393,6 @@ async def by_id(conn: Conn, post_id: int, *, lock: bool = False) -> Post:
     if post is None:
         raise NotFound("post")
     return post
-
-
-async def ids_of_author(conn: Conn, author_id: int) -> list[int]:
-    """All posts of somebody that are not deleted yet."""
-    return list(await OF_AUTHOR.value(conn, author_id) or [])
 
 
 async def by_uri(conn: Conn, uri: str) -> Post | None:

@@ -1,8 +1,10 @@
 """Every text a post ever had, each with its own state: an edit is screened like a post. Owns the table `revisions`."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from server import jobs, text
+from server.community import media
 from server.db import Command, Conn, Query, Row
 from server.errors import NotFound
 
@@ -17,6 +19,7 @@ class Revision(Row, frozen=True):
     html: str
     excerpt: str
     language: str
+    pictures: media.Stored
     created_at: dt.datetime
 
 
@@ -30,13 +33,15 @@ class Text(Row, frozen=True):
     html: str
     excerpt: str
     language: str
+    pictures: media.Stored
 
 
 ADD = Command(
-    """insert into revisions (post_id, number, title, link, source, html, excerpt, language, idempotency_key)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+    """insert into revisions (post_id, number, title, link, source, html, excerpt, language, pictures,
+                              idempotency_key)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 )
-_SELECT = """select post_id, number, state, title, link, source, html, excerpt, language, created_at
+_SELECT = """select post_id, number, state, title, link, source, html, excerpt, language, pictures, created_at
     from revisions """
 
 ONE = Query(
@@ -61,8 +66,9 @@ KEY_USED = Command("select exists (select 1 from revisions where post_id = $1 an
 
 async def add(conn: Conn, new: Text, *, number: int, idempotency_key: str | None = None) -> None:
     await ADD.run(
-        conn, new.post_id, number, new.title, new.link, new.source, new.html, new.excerpt, new.language, idempotency_key
-    )
+        conn, new.post_id, number, new.title, new.link, new.source, new.html, new.excerpt, new.language, new.pictures,
+        idempotency_key,
+    )  # fmt: skip
 
 
 async def submit_edit(
@@ -73,11 +79,12 @@ async def submit_edit(
     link: str | None,
     source: str,
     html: text.SafeHtml | None = None,
+    pictures: Sequence[media.Picture] | None = None,
     idempotency_key: str | None = None,
 ) -> int | None:
     """A new revision, screened before anybody else sees it; its number, or None where nothing would change.
 
-    The caller holds the post's row lock, so numbers are given one after the other.
+    The caller holds the post's row lock, so numbers are given one after the other. Without `pictures` they stay.
     """
     latest = await LATEST.one(conn, post_id)
     if latest is None:
@@ -85,10 +92,14 @@ async def submit_edit(
     if idempotency_key and await KEY_USED.value(conn, post_id, idempotency_key):
         return None
     rendered = html if html is not None else text.render_markdown(source)
-    if (latest.title, latest.link, latest.source, latest.html) == (title, link, source, rendered):
+    shown = media.read(latest.pictures) if pictures is None else pictures
+    kept = media.stored(shown)
+    before = (latest.title, latest.link, latest.source, latest.html, latest.pictures)
+    if before == (title, link, source, rendered, kept):
         return None
+    await media.claim(conn, post_id, shown)
     number = latest.number + 1
-    new = Text(post_id, title, link, source, rendered, text.excerpt(rendered), latest.language)
+    new = Text(post_id, title, link, source, rendered, media.excerpt(rendered, shown), latest.language, kept)
     await add(conn, new, number=number, idempotency_key=idempotency_key)
     await jobs.enqueue(conn, "screen_revision", {"post_id": post_id, "number": number}, ordering=f"post:{post_id}")
     return number

@@ -4,6 +4,7 @@ import datetime as dt
 
 import msgspec
 
+from server.community.media import Stored
 from server.community.sessions import Viewer
 from server.db import Conn, Query, Row
 from server.errors import NotFound
@@ -36,6 +37,7 @@ class ThreadLine(Row, frozen=True):
     group_host: str | None
     group_title: str
     poll: bool
+    pictures: Stored
 
 
 _SELECT_LINE = """
@@ -43,7 +45,7 @@ _SELECT_LINE = """
            coalesce(p.title, '') as title, p.link, p.excerpt, p.reply_count, p.thank_count, p.pinned, p.locked,
            p.announced_at is null as waiting, p.submitted_at, a.id as author_id, a.name as author_name,
            a.host as author_host, a.title as author_title, g.name as group_name, g.host as group_host,
-           g.title as group_title, k.post_id is not null as poll
+           g.title as group_title, k.post_id is not null as poll, p.pictures
       from posts p join actors a on a.id = p.author_id join actors g on g.id = p.group_id
       left join polls k on k.post_id = p.id """
 
@@ -147,6 +149,7 @@ class ThreadHead(Row, frozen=True):
     title: str | None
     link: str | None
     html: str
+    pictures: Stored
     excerpt: str
     language: str
     revision: int
@@ -185,7 +188,7 @@ class ThreadHead(Row, frozen=True):
 
 
 class Reply(Row, frozen=True):
-    """A reply in a thread's tree; `html` is empty where the viewer sees a placeholder."""
+    """A reply in a thread's tree; `html` and `pictures` are empty where the viewer sees a placeholder."""
 
     id: int
     parent_id: int | None
@@ -194,6 +197,7 @@ class Reply(Row, frozen=True):
     author_id: int
     state: str
     html: str
+    pictures: Stored
     revision: int
     thank_count: int
     attested_count: int
@@ -210,11 +214,11 @@ class Reply(Row, frozen=True):
 HEAD = Query(
     ThreadHead,
     """
-    select p.id, p.uri, p.url, p.root_id, p.author_id, p.state, p.title, p.link, p.html, p.excerpt, p.language,
-           p.revision, p.reply_count, p.thank_count, p.attested_count, p.pinned, p.locked, p.lock_reason, p.position,
-           p.announced_at, p.submitted_at, p.edited_at, a.name as author_name, a.host as author_host,
-           a.title as author_title, g.id as group_id, g.name as group_name, g.host as group_host,
-           g.title as group_title, gr.language as group_language, gr.posting, gr.visibility,
+    select p.id, p.uri, p.url, p.root_id, p.author_id, p.state, p.title, p.link, p.html, p.pictures, p.excerpt,
+           p.language, p.revision, p.reply_count, p.thank_count, p.attested_count, p.pinned, p.locked,
+           p.lock_reason, p.position, p.announced_at, p.submitted_at, p.edited_at, a.name as author_name,
+           a.host as author_host, a.title as author_title, g.id as group_id, g.name as group_name,
+           g.host as group_host, g.title as group_title, gr.language as group_language, gr.posting, gr.visibility,
            may_read(gr.visibility, m.state, $2, $3) as readable, m.state as membership,
            m.role, m.banned_until,
            exists (select 1 from votes v where v.post_id = p.id and v.actor_id = $2 and v.value = 1) as thanked,
@@ -237,6 +241,8 @@ REPLIES = Query(
     select p.id, p.parent_id, p.depth, p.path, p.author_id, p.state,
            case when p.state = 'published' or (p.author_id = $2 and p.state <> 'deleted')
                   or ($3 and p.state in ('held', 'removed')) then p.html else '' end as html,
+           case when p.state = 'published' or (p.author_id = $2 and p.state <> 'deleted')
+                  or ($3 and p.state in ('held', 'removed')) then p.pictures else '[]' end as pictures,
            p.revision, p.thank_count, p.attested_count, p.announced_at, p.submitted_at, p.edited_at,
            a.name as author_name, a.host as author_host, a.title as author_title,
            (v.value is not null and v.value = 1) as thanked
@@ -284,6 +290,7 @@ class OwnPost(Row, frozen=True):
     group_host: str | None
     group_title: str
     poll: bool
+    pictures: Stored
 
 
 BY_AUTHOR = Query(
@@ -293,7 +300,7 @@ BY_AUTHOR = Query(
            case when r.state = 'published' and may_read(gr.visibility, m.state, $3, $5)
                 then r.title end as thread_title,
            p.excerpt, p.reply_count, p.thank_count, p.submitted_at, g.name as group_name, g.host as group_host,
-           g.title as group_title, k.post_id is not null as poll
+           g.title as group_title, k.post_id is not null as poll, p.pictures
       from posts p join actors g on g.id = p.group_id join groups gr on gr.actor_id = p.group_id
       left join memberships m on m.target_id = p.group_id and m.person_id = $3 left join posts r on r.id = p.root_id
       left join polls k on k.post_id = p.id
@@ -346,7 +353,7 @@ async def thread_head(conn: Conn, viewer: Viewer, post_id: int) -> ThreadHead:
 
 
 def _without_text(head: ThreadHead) -> ThreadHead:
-    return msgspec.structs.replace(head, title=None, link=None, html="", excerpt="", options=None)
+    return msgspec.structs.replace(head, title=None, link=None, html="", pictures=[], excerpt="", options=None)
 
 
 async def replies(

@@ -212,7 +212,7 @@ async def test_options_alone_say_enough_also_after_an_edit(app: Starlette, runti
     plain = await asked(ana, runtime, title="No poll", **dict.fromkeys(THREE, ""))
     emptied = await (await plain.follow("Edit")).form("Save").submit(text="")
     assert emptied.status == 422
-    assert "Please write something here, or give a link." in emptied.words
+    assert "Please write something here, give a link, or choose a picture." in emptied.words
 
 
 async def test_a_preview_shows_the_options_and_stores_nothing(app: Starlette, runtime: Runtime) -> None:

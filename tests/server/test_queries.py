@@ -31,9 +31,11 @@ def import_all() -> None:
 
 
 def plain(kind: typing.Any) -> object:
-    """`int` for `int | None`, `dict` for `dict[str, object]`."""
+    """`int` for `int | None`, `dict` for `dict[str, object]` and for a list of those, which is JSON too."""
     if isinstance(kind, types.UnionType):
         kind = next(part for part in typing.get_args(kind) if part is not type(None))
+    if typing.get_origin(kind) is list and typing.get_origin(typing.get_args(kind)[0]) is dict:
+        return dict
     return dict if typing.get_origin(kind) is dict else kind
 
 

@@ -84,9 +84,23 @@ POST = p.PostView(
     reply_url="#reply-100", report_url="/t/100/report", edit_url="/t/100/edit", delete_url="/t/100/delete", children=TREE, descendants=7,
 )  # fmt: skip
 
+PICTURE = p.PictureView(
+    "/media/7/whole.webp", "7", "A plan of the crossing with both places", "/media/7/small.webp", 1600, 1200, 480, 360
+)
+TALL = p.PictureView("/media/8/whole.webp", "8", "", "/media/8/small.webp", 900, 1600, 270, 480)
+ELSEWHERE = (
+    p.PictureView("https://media.lemmy.example/1.png", words="A tripod", host="media.lemmy.example"),
+    p.PictureView("https://media.lemmy.example/2.png", host="media.lemmy.example"),
+)  # fmt: skip
+PICTURE_FIELDS = p.PictureFields([p.PictureField(number) for number in range(1, 5)])
+PICTURES_WRONG = p.PictureFields((
+    p.PictureField(1, PICTURE, p.Field(PICTURE.words)), p.PictureField(2, problem="This picture has too many pixels.", words=p.Field("A cat")),
+    p.PictureField(3, TALL, p.Field("x" * 1501, "This is too long: 1501 characters, at most 1500 fit.")), p.PictureField(4),
+))  # fmt: skip
+
 THREADS = (
     p.ThreadRow("A letter about the crossing at the corner", "/t/100", ANA, ago(5), ELM_REF, "The council wants to cut the crossing time at the corner by eight seconds. Mrs. Adler from number 12 needs longer than that, and so do the children.", 7, 12, unread=True, pinned=True),
-    p.ThreadRow("Found: a grey cat with one white paw", "/t/90", LEYLA, ago(42), ELM_REF, "She sits on our kitchen sill and will not say her name. Very polite, likes cheese.", 3, 5),
+    p.ThreadRow("Found: a grey cat with one white paw", "/t/90", LEYLA, ago(42), ELM_REF, "She sits on our kitchen sill and will not say her name. Very polite, likes cheese.", 3, 5, picture=PICTURE),
     p.ThreadRow("Who lends me a long ladder on Saturday?", "/t/80", OTTO, ago(60 * 5), ELM_REF, "The gutter again. I return it with a jar of plum jam.", 4, 1),
     p.ThreadRow("Which soldering iron for the café?", "/t/70", TOM, ago(60 * 26), p.GroupRef("Repair Café", REPAIR.url), "", 11, 0, link_host="shop.example", waiting_for="lemmy.example", poll=True),
     p.ThreadRow("Summer party: thank you, and what is left over", "/t/60", MIRIAM, ago(60 * 24 * 12), ELM_REF, "Eleven bowls, two jumpers, one very small shoe.", 22, 31, locked=True),
@@ -143,9 +157,9 @@ ENTRIES = (
     m.RecordEntry("ban", ago(1900), ANA, RULE, "This is the third advertisement.", until=ago(-9000)), m.RecordEntry("ban", ago(1900), ANA, RULE, "Enough."),
     *(m.RecordEntry(verb, ago(2000), ANA, person="Tom Marsh") for verb in get_args(p.DeedVerb)[1:]),
 )  # fmt: skip
-REPLY_FORM = r.ReplyForm("100", "Ana Brandt", "/t/100/reply")
+REPLY_FORM = r.ReplyForm("100", "Ana Brandt", "/t/100/reply", pictures=PICTURE_FIELDS)
 CASE = m.CasePage(
-    group=ELM, author=OTTO, time=ago(35), held=True, action="/queue/1", version=1, history=HISTORY, rules=RULES, title=Markup("Firewood"),
+    group=ELM, author=OTTO, time=ago(35), held=True, action="/queue/1", version=1, history=HISTORY, rules=RULES, title=Markup("Firewood"), pictures=(PICTURE, TALL),
     html=Markup("<p>Dry beech, the <mark>best price</mark> in town. <mark>Order now</mark> and I bring it to your door.</p>"),
     findings=(FINDING, SCORE), reports=(m.ReportView(TOM, ago(20), RULE, "This is the third time."),), not_scored="its language is not known to the scorer",
     context=(m.ContextPost(ANA, ago(95), "The council wants to cut the crossing time.", "/t/100"),), left=3, skip_url="/queue/2", undo_url="/queue/0/undo",

@@ -52,7 +52,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_each_template_has_a_sample() -> None:
-    pieces = {"layout.html", "macros.html", "icons.html", "poll.html", "replies.html"}
+    pieces = {"layout.html", "macros.html", "icons.html", "pictures.html", "poll.html", "replies.html"}
     assert {page.template for page in PAGES.values()} == set(environment("en").list_templates()) - pieces
 
 
@@ -87,7 +87,14 @@ def test_no_page_needs_inline_script_or_style_or_another_host(name: str) -> None
         assert [key for key in attributes if key.startswith(("on", "hx-on"))] == []
     assert all((script.get("src") or "").startswith("/static/") for script in outline.all("script"))
     assert all((link.get("href") or "").startswith("/") for link in outline.all("link"))
-    assert outline.all("img", "iframe", "object", "base") == []
+    assert outline.all("iframe", "object", "base") == []
+    for image in outline.all("img"):
+        addresses = [
+            image.get("src") or "",
+            *(part.split()[0] for part in (image.get("srcset") or "").split(",") if part),
+        ]
+        assert all(re.fullmatch(r"/media/\d+/\w+\.webp", address) for address in addresses)
+        assert all(image.get(name) for name in ("alt", "width", "height"))
 
 
 def test_every_form_that_changes_something_is_a_post_to_a_path_of_ours(name: str) -> None:
@@ -105,7 +112,7 @@ def test_a_page_says_its_language(language: str) -> None:
 WRITTEN = {
     "about", "address", "answer", "body", "comment", "contact", "device", "email", "error", "exact", "excerpt",
     "explanation", "heading", "host", "initials", "kept_text", "label", "link_host", "name", "place", "problem",
-    "question", "reason", "subject", "tagline", "text", "title", "value", "waiting_for", "why_not",
+    "question", "reason", "subject", "tagline", "text", "title", "value", "waiting_for", "why_not", "words",
 }  # fmt: skip
 
 

@@ -7,16 +7,17 @@ from starlette.routing import Route
 
 from moderation import reports
 from server import limits, text, urls
-from server.community import access, polls, posts, revisions, timelines, votes
+from server.community import access, media, polls, posts, revisions, timelines, votes
 from server.community.groups import Group
 from server.community.posts import Post
 from server.community.timelines import ThreadHead
 from server.errors import Invalid, NotFound, Refused, TooMany
 from server.ids import parse_id
-from web import describe, forms, present
+from web import describe, forms, picture_form, present, uploads
 from web.pages.group import rules_group
 from web.pages.thread import group_of, moderates_here, post_id_of
-from web.pages.write import NOTHING_SAID, ThreadTyped, check_written, preview_of
+from web.pages.write import NOTHING_SAID, ThreadTyped, Written, check_written, preview_of
+from web.picture_form import Taken
 from web.routing import get, post
 from web.views.residents import (
     ConfirmActionPage,
@@ -66,6 +67,7 @@ async def _show_edit(
     typed: Mapping[str, str] | None,
     errors: Mapping[str, str] | None = None,
     *,
+    taken: Taken | None = None,
     problem: str = "",
     preview: Preview | None = None,
     status: int = 200,
@@ -89,6 +91,9 @@ async def _show_edit(
         problem=visit.say(problem) if problem else "",
         preview=preview,
         options=found.options or (),
+        pictures=picture_form.picture_fields(
+            visit, typed or {}, taken or picture_form.of_text(media.read(latest.pictures))
+        ),
     )
     return await visit.show(page, status)
 
@@ -102,26 +107,21 @@ def _check_own(visit: Visit, found: Post | ThreadHead) -> None:
 
 
 async def edit(visit: Visit) -> Response:
-    typed = await forms.fields_of(visit.request)
-    access.check_signed_in(visit.viewer)
+    async with uploads.read(visit) as (typed, files):
+        access.check_signed_in(visit.viewer)
+        taken = await picture_form.take(visit, typed, files, post_id_of(visit))
     try:
-        form = forms.decode(ThreadTyped, typed)
-        is_reply = "title" not in typed
-        if is_reply:
-            written = check_written(ThreadTyped(form.idempotency_key, form.preview, "-", form.text))
-            text.check_text("text", form.text, at_least=1, at_most=text.MAX_SOURCE)
-        else:
-            # Of a poll the options may say all; whether it is one is known when its row is read.
-            written = check_written(form, with_poll=True)
+        written = check_edit(typed, taken)
         if written.preview:
-            shown = preview_of("" if is_reply else written.title, written.source, written.link)
-            return await _show_edit(visit, typed, preview=shown)
+            shown = preview_of(written.title if "title" in typed else "", written.source, written.link)
+            return await _show_edit(visit, typed, taken=taken, preview=shown)
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
         async with visit.change() as conn:
             found, group = await access.access_own_post(conn, visit.viewer, post_id_of(visit))
             _check_own(visit, found)
             access.check_not_banned(group)
-            if found.is_thread and not (written.source or written.link) and await polls.ONE.one(conn, found.id) is None:
+            said = bool(written.source or written.link or taken.pictures)
+            if found.is_thread and not said and await polls.ONE.one(conn, found.id) is None:
                 raise Invalid({"text": NOTHING_SAID})
             number = await revisions.submit_edit(
                 conn,
@@ -129,13 +129,32 @@ async def edit(visit: Visit) -> Response:
                 title=written.title if found.is_thread else None,
                 link=written.link if found.is_thread else None,
                 source=written.source,
+                pictures=taken.pictures,
                 idempotency_key=written.idempotency_key or None,
             )
     except Invalid as invalid:
-        return await _show_edit(visit, typed, invalid.fields, status=422)
+        return await _show_edit(visit, typed, invalid.fields, taken=taken, status=422)
     except TooMany as refusal:
-        return await _show_edit(visit, typed, problem=refusal.message, status=429)
+        return await _show_edit(visit, typed, taken=taken, problem=refusal.message, status=429)
     return visit.go(_after(visit, found, group), "Your change is being checked." if number else "")
+
+
+def check_edit(typed: Mapping[str, str], taken: Taken) -> Written:
+    """The new fields of a thread, or of a reply, which has no title; raises Invalid with all that does not fit."""
+    form = forms.decode(ThreadTyped, typed)
+    written, wrong = Written(), {}
+    try:
+        if "title" in typed:
+            # Of a poll the options may say all; whether it is one is known when its row is read.
+            written = check_written(form, with_more=True)
+        else:
+            alone = bool(taken.pictures or taken.wrong)
+            written = check_written(ThreadTyped(form.idempotency_key, form.preview, "-", form.text), with_more=True)
+            text.check_text("text", form.text, at_least=0 if alone else 1, at_most=text.MAX_SOURCE)
+    except Invalid as invalid:
+        wrong = invalid.fields
+    picture_form.check(taken, wrong)
+    return written
 
 
 async def history_page(visit: Visit) -> Response:
@@ -147,6 +166,7 @@ async def history_page(visit: Visit) -> Response:
     if not insider and found.state != "published":
         raise NotFound("post")
     seen = [version for version in versions if insider or version.state == "published"]
+    words = [_words(visit, version) for version in seen]
     in_group = visit.say("A reply in %(group)s") % {"group": group_of(found).title}
     page = HistoryPage(
         title=(found.title or visit.say("Without a title")) if is_thread(found) else in_group,
@@ -157,18 +177,22 @@ async def history_page(visit: Visit) -> Response:
                 number=version.number,
                 time=visit.time(version.created_at),
                 state=version.state,  # type: ignore[arg-type]  # by the schema
-                parts=present.changes(before, _words(version)),
+                parts=present.changes(before, after),
                 title=version.title or "",
             )
-            for version, before in zip(seen, [*map(_words, seen[1:]), ""], strict=True)
+            for version, after, before in zip(seen, words, [*words[1:], ""], strict=True)
         ],
     )
     return await visit.show(page)
 
 
-def _words(version: revisions.Revision) -> str:
-    """A version's text as its author typed it; of other servers, where only HTML arrives, its words."""
-    return version.source or text.plain(version.html)
+def _words(visit: Visit, version: revisions.Revision) -> str:
+    """A version as its author typed it, or, from other servers, where only HTML arrives, in its words."""
+    words = version.source or text.plain(version.html)
+    said = [
+        visit.say("[Picture: %(words)s]") % {"words": picture.words or "…"} for picture in media.read(version.pictures)
+    ]
+    return "\n\n".join([words, *said] if words else said)
 
 
 async def delete_page(visit: Visit) -> Response:
@@ -181,7 +205,7 @@ async def delete_page(visit: Visit) -> Response:
         heading=visit.say("Delete this thread?") if is_thread(found) else visit.say("Delete this reply?"),
         explanation=visit.say(
             "It disappears here at once, and the other servers are asked to delete their copies. The replies stay. "
-            "After 30 days the text is wiped here too."
+            "After 30 days text and pictures are wiped here too."
         ),
         action=f"/t/{found.id}/delete",
         button=visit.say("Delete"),

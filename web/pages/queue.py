@@ -129,6 +129,7 @@ def _case_view(
         author=describe_cases.author(line),
         time=visit.time(line.submitted_at),
         html=describe_cases.text_of(line),
+        pictures=describe.picture_views(line.pictures),
         held=line.held,
         action=f"/queue/{line.id}",
         version=line.version,

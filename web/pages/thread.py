@@ -11,15 +11,16 @@ from starlette.routing import Route
 from moderation import cases, instances
 from moderation.cases import HeldFor
 from server import clock, limits, text, urls
-from server.community import access, notifications, posts, timelines
+from server.community import access, media, notifications, posts, timelines
 from server.community.timelines import Reply, ThreadHead
 from server.db import Conn
 from server.errors import Invalid, NotFound, TooMany
 from server.ids import parse_id
-from web import describe, describe_poll, forms, present, problems
+from web import describe, describe_poll, forms, picture_form, present, problems, uploads
 from web.negotiation import wants_activity
+from web.picture_form import Taken
 from web.routing import get, post
-from web.views.parts import Field, GroupView, Pager, PostView, RuleView
+from web.views.parts import Field, GroupView, Pager, PictureFields, PostView, RuleView
 from web.views.residents import ReplyForm, ThreadPage
 from web.visit import Visit
 
@@ -37,7 +38,12 @@ class Begun(msgspec.Struct, frozen=True):
     to: str = ""
     typed: Field = Field()
     preview: Markup | None = None
+    pictures: PictureFields = picture_form.EMPTY
     poll_problem: str = ""
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.typed.error) or any(field.problem for field in self.pictures.fields)
 
 
 def post_id_of(visit: Visit) -> int:
@@ -74,7 +80,7 @@ async def show_thread(visit: Visit, post_id: int, begun: Begun, status: int = 20
     page = _thread_page(visit, head, in_order, moderates, begun, held)
     here = urls.thread_page(post_id)
     pager = Pager(newer=here if after else None, older=f"{here}?after={shown[-1].path}" if more else None)
-    if begun.typed.error and page.reply is None and page.reply_in_place is None:
+    if begun.refused and page.reply is None and page.reply_in_place is None:
         # The thread was closed meanwhile: its page has no form left in which the text could stand.
         return await problems.plain(visit, status, begun.typed.error, kept=begun.typed.value)
     answer = await visit.show(_with_pager(page, pager), status)
@@ -160,6 +166,7 @@ def _thread_page(
         excerpt=head.excerpt,
         link=head.link,
         link_host=describe.link_host(head.link),
+        picture_url=_picture_to_share(visit, head),
         pinned=head.pinned,
         locked=head.locked,
         lock_reason=head.lock_reason,
@@ -174,6 +181,14 @@ def _thread_page(
     )
 
 
+def _picture_to_share(visit: Visit, head: ThreadHead) -> str:
+    """What other sites show beside a link to a thread that everybody may read."""
+    ours = next((picture for picture in media.read(head.pictures) if picture.id), None)
+    if ours is None or head.visibility != "public" or head.state != "published":
+        return ""
+    return visit.urls.absolute(media.path_of(ours.id))
+
+
 def group_of(head: ThreadHead) -> GroupView:
     """A thread's group, as far as its head tells."""
     title = head.group_title or head.group_name
@@ -185,36 +200,57 @@ def group_of(head: ThreadHead) -> GroupView:
 
 
 def _reply_form(head: ThreadHead, answered: PostView, begun: Begun) -> ReplyForm:
-    return ReplyForm(answered.id, answered.author.name, f"/t/{head.id}/reply", begun.typed, begun.preview)
+    return ReplyForm(
+        answered.id, answered.author.name, f"/t/{head.id}/reply", begun.typed, begun.preview, begun.pictures
+    )
 
 
 async def reply(visit: Visit) -> Response:
     """A reply to the thread or to one of its replies; screened before anybody else sees it."""
-    typed = await forms.fields_of(visit.request)
+    async with uploads.read(visit) as (typed, files):
+        access.check_signed_in(visit.viewer)
+        taken = await picture_form.take(visit, typed, files)
     root_id = post_id_of(visit)
-    access.check_signed_in(visit.viewer)
     try:
-        form = forms.decode(ReplyTyped, typed)
-        source = text.check_text("text", form.text, at_least=1, at_most=text.MAX_SOURCE)
+        form, source = check_reply(typed, taken)
         if form.preview:
             preview = describe.safe(text.render_markdown(source))
-            return await show_thread(visit, root_id, Begun(form.to, Field(source), preview))
+            pictures = picture_form.picture_fields(visit, typed, taken)
+            return await show_thread(visit, root_id, Begun(form.to, Field(source), preview, pictures))
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
-        written = await _submit(visit, root_id, form, source)
+        written = await _submit(visit, root_id, form, source, taken)
     except Invalid as invalid:
-        return await _again(visit, root_id, typed, " ".join(map(visit.say, invalid.fields.values())), 422)
+        problem = " ".join(
+            visit.say(invalid.fields[name]) for name in ("text", "idempotency_key") if name in invalid.fields
+        )
+        return await _again(visit, root_id, typed, taken, problem, 422)
     except TooMany as refusal:
-        return await _again(visit, root_id, typed, visit.say(refusal.message), 429)
+        return await _again(visit, root_id, typed, taken, visit.say(refusal.message), 429)
     return visit.go(urls.post_page(written.root_id, written.id))
 
 
-async def _again(visit: Visit, root_id: int, typed: Mapping[str, str], problem: str, status: int) -> Response:
+def check_reply(typed: Mapping[str, str], taken: Taken) -> tuple[ReplyTyped, str]:
+    """The fields of a reply and its text; raises Invalid with all that does not fit at once."""
+    form = forms.decode(ReplyTyped, typed)
+    alone = bool(taken.pictures or taken.wrong)
+    source, wrong = "", {}
+    try:
+        source = text.check_text("text", form.text, at_least=0 if alone else 1, at_most=text.MAX_SOURCE)
+    except Invalid as invalid:
+        wrong = invalid.fields
+    picture_form.check(taken, wrong)
+    return form, source
+
+
+async def _again(
+    visit: Visit, root_id: int, typed: Mapping[str, str], taken: Taken, problem: str, status: int
+) -> Response:
     """The thread once more, with what was typed and what is wrong with it."""
-    shown = Field(typed.get("text", ""), problem)
-    return await show_thread(visit, root_id, Begun(typed.get("to", ""), shown), status)
+    shown, pictures = Field(typed.get("text", ""), problem), picture_form.picture_fields(visit, typed, taken)
+    return await show_thread(visit, root_id, Begun(typed.get("to", ""), shown, pictures=pictures), status)
 
 
-async def _submit(visit: Visit, root_id: int, form: ReplyTyped, source: str) -> posts.Post:
+async def _submit(visit: Visit, root_id: int, form: ReplyTyped, source: str, taken: Taken) -> posts.Post:
     parent_id = parse_id(form.to) if form.to else root_id
     if parent_id is None:
         raise NotFound("post")
@@ -229,7 +265,7 @@ async def _submit(visit: Visit, root_id: int, form: ReplyTyped, source: str) -> 
         access.check_unlocked(root, group)
         draft = posts.Draft(
             author=await visit.me(conn), group=group, parent=parent, source=source, language=group.language,
-            idempotency_key=form.idempotency_key or None,
+            idempotency_key=form.idempotency_key or None, pictures=taken.pictures,
         )  # fmt: skip
         return await posts.submit_post(conn, visit.urls, draft)
 

@@ -10,19 +10,20 @@ from starlette.routing import Route
 from moderation import instances
 from server import limits, text, urls
 from server.community import access, posts
+from server.community.actors import Actor
 from server.community.groups import Group
 from server.community.polls import NewPoll
-from server.db import Conn
 from server.errors import Invalid, Refused, TooMany
 from server.messages import Message
-from web import describe, forms, poll_form
+from web import describe, forms, picture_form, poll_form, uploads
 from web.pages.group import handle_of, rules_group
+from web.picture_form import Taken
 from web.routing import get, post
 from web.views.residents import Preview, WritePage
 from web.visit import Visit
 
 MAX_LINK = 2048
-NOTHING_SAID = Message("Please write something here, or give a link.")
+NOTHING_SAID = Message("Please write something here, give a link, or choose a picture.")
 BARE_ADDRESS = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63}){1,10}([/?#]|\Z)")
 
 
@@ -40,8 +41,11 @@ class Written(forms.Form, frozen=True):
     link: str | None = None
 
 
-def check_written(form: ThreadTyped, *, with_poll: bool = False) -> Written:
-    """The fields as they will be stored; raises Invalid with all that does not fit at once."""
+def check_written(form: ThreadTyped, *, with_more: bool = False) -> Written:
+    """The fields as they will be stored; raises Invalid with all that does not fit at once.
+
+    `with_more`: a poll or a picture may say all that there is to say.
+    """
     wrong: dict[str, str] = {}
     title = source = ""
     link: str | None = None
@@ -59,27 +63,27 @@ def check_written(form: ThreadTyped, *, with_poll: bool = False) -> Written:
         link = check_link(form.link)
     except Invalid as invalid:
         wrong |= invalid.fields
-    if not wrong and not source and not link and not with_poll:
+    if not wrong and not source and not link and not with_more:
         wrong["text"] = NOTHING_SAID
     if wrong:
         raise Invalid(wrong)
     return Written(form.idempotency_key, form.preview, title, source, link)
 
 
-def check_thread(typed: Mapping[str, str]) -> tuple[Written, NewPoll | None]:
-    """All fields of a new thread and of its poll, if it has one; raises Invalid with all that does not fit at once."""
+def check_thread(typed: Mapping[str, str], taken: Taken) -> tuple[Written, NewPoll | None]:
+    """All fields of a new thread, its poll and its pictures; raises Invalid with all that does not fit at once."""
     form = forms.decode(ThreadTyped, typed)
     poll, wrong = None, {}
     try:
         poll = poll_form.check_poll(typed)
     except Invalid as invalid:
         wrong = invalid.fields
+    written = Written()
     try:
-        written = check_written(form, with_poll=bool(poll or wrong))
+        written = check_written(form, with_more=bool(poll or wrong or taken.pictures or taken.wrong))
     except Invalid as invalid:
-        raise Invalid(invalid.fields | wrong) from None
-    if wrong:
-        raise Invalid(wrong)
+        wrong = invalid.fields | wrong
+    picture_form.check(taken, wrong)
     return written, poll
 
 
@@ -109,8 +113,8 @@ async def write_page(visit: Visit) -> Response:
 
 
 async def _show(
-    visit: Visit, typed: Mapping[str, str], errors: Mapping[str, str] | None = None, *, problem: str = "",
-    preview: Preview | None = None, status: int = 200,
+    visit: Visit, typed: Mapping[str, str], errors: Mapping[str, str] | None = None, *, taken: Taken | None = None,
+    problem: str = "", preview: Preview | None = None, status: int = 200,
 ) -> Response:  # fmt: skip
     access.check_signed_in(visit.viewer)
     name, host = handle_of(visit)
@@ -132,6 +136,7 @@ async def _show(
         members_only=group.posting == "members",
         answers_within=group.answers_within,
         poll=poll_form.poll_fields(visit, typed, said),
+        pictures=picture_form.picture_fields(visit, typed, taken or Taken()),
     )
     return await visit.show(page, status)
 
@@ -142,33 +147,35 @@ def preview_of(title: str, source: str, link: str | None, options: Sequence[str]
 
 
 async def write(visit: Visit) -> Response:
-    typed = await forms.fields_of(visit.request)
-    access.check_signed_in(visit.viewer)
+    async with uploads.read(visit) as (typed, files):
+        access.check_signed_in(visit.viewer)
+        taken = await picture_form.take(visit, typed, files)
     name, host = handle_of(visit)
     try:
-        written, poll = check_thread(typed)
+        written, poll = check_thread(typed, taken)
         if written.preview:
-            options = poll.options if poll else ()
-            return await _show(visit, typed, preview=preview_of(written.title, written.source, written.link, options))
+            preview = preview_of(written.title, written.source, written.link, poll.options if poll else ())
+            return await _show(visit, typed, taken=taken, preview=preview)
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)
         async with visit.change() as conn:
             group = await access.access_group(conn, visit.viewer, name, host)
             access.check_may_post(group, None)
             await instances.check_reachable(conn, group.host)
-            submitted = await posts.submit_post(conn, visit.urls, await _draft(visit, conn, group, written, poll))
+            draft = _draft(await visit.me(conn), group, written, poll, taken)
+            submitted = await posts.submit_post(conn, visit.urls, draft)
     except Invalid as invalid:
-        return await _show(visit, typed, invalid.fields, status=422)
+        return await _show(visit, typed, invalid.fields, taken=taken, status=422)
     except TooMany as refusal:
-        return await _show(visit, typed, problem=visit.say(refusal.message), status=429)
+        return await _show(visit, typed, taken=taken, problem=visit.say(refusal.message), status=429)
     except Refused as refusal:
-        return await _show(visit, typed, problem=visit.say(refusal.message), status=403)
+        return await _show(visit, typed, taken=taken, problem=visit.say(refusal.message), status=403)
     return visit.go(urls.thread_page(submitted.id))
 
 
-async def _draft(visit: Visit, conn: Conn, group: Group, written: Written, poll: NewPoll | None) -> posts.Draft:
+def _draft(author: Actor, group: Group, written: Written, poll: NewPoll | None, taken: Taken) -> posts.Draft:
     return posts.Draft(
-        author=await visit.me(conn), group=group, title=written.title, link=written.link, source=written.source,
-        language=group.language, idempotency_key=written.idempotency_key or None, poll=poll,
+        author=author, group=group, title=written.title, link=written.link, source=written.source,
+        language=group.language, idempotency_key=written.idempotency_key or None, poll=poll, pictures=taken.pictures,
     )  # fmt: skip
 
 

@@ -14,7 +14,19 @@
     for (const area of all("textarea[data-draft]", root)) {
       if (!area.value) area.value = drafts.get(area.dataset.draft) ?? "";
     }
+    slots();
   };
+  // Of the fields for pictures one empty one is enough at a time.
+  const slots = () => {
+    for (const box of all("[data-slots]")) {
+      let empty = 0;
+      for (const slot of all("fieldset", box)) {
+        const file = slot.querySelector("[type=file]");
+        slot.hidden = Boolean(file && !file.value && !slot.querySelector(".wrong")) && ++empty > 1;
+      }
+    }
+  };
+  document.addEventListener("change", slots);
   document.addEventListener("input", ({ target }) => {
     if (target.dataset?.draft) drafts.set(target.dataset.draft, target.value);
     if (target.form?.matches("[data-leave]")) dirty.add(target.form);
@@ -79,6 +91,7 @@
   });
   // One reply form at a time, ready to type in.
   document.addEventListener("htmx:after:swap", () => {
+    slots();
     const forms = all("[id^=spot-] .reply-form");
     const now = forms.find((form) => !form.dataset.seen);
     if (now) {
@@ -94,7 +107,7 @@
     const waiting = all("#main [data-soon]").length;
     if (!waiting || !pauses.length) return;
     setTimeout(async () => {
-      const busy = () => all("#main textarea").some((area) => area.value !== area.defaultValue || area === document.activeElement);
+      const busy = () => all("#main textarea").some((area) => area.value !== area.defaultValue || area === document.activeElement) || all("#main [type=file]").some((file) => file.value);
       const answer = busy() ? null : await fetch(location.href).catch(() => null);
       const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
       const main = page && page.querySelector("#main");

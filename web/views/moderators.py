@@ -16,6 +16,7 @@ from web.views.parts import (
     Page,
     Pager,
     PersonView,
+    PictureView,
     PostState,
     RuleView,
     Tab,
@@ -41,6 +42,7 @@ class CaseRow(Struct, frozen=True):
     report_count: int = 0
     claimed_by: PersonView | None = None
     reply: bool = False
+    picture: PictureView | None = None
 
 
 class QueuePage(Page, frozen=True):
@@ -128,6 +130,7 @@ class CasePage(Page, frozen=True):
     history: AuthorHistory
     rules: Sequence[RuleView]
     title: Markup = Markup("")
+    pictures: Sequence[PictureView] = ()
     link: str = ""
     link_host: str = ""
     language: str = ""

@@ -94,6 +94,20 @@ class Answered(Struct, frozen=True):
     permalink: str
 
 
+class PictureView(Struct, frozen=True):
+    """A picture; `words` say what can be seen. One from elsewhere has only its address and the `host` of that."""
+
+    url: str
+    id: str = ""
+    words: str = ""
+    small_url: str = ""
+    width: int = 0
+    height: int = 0
+    small_width: int = 0
+    small_height: int = 0
+    host: str = ""
+
+
 class PostView(Struct, frozen=True):
     """A thread's first post or a reply. An address that is None stands for what this reader may not do.
 
@@ -105,6 +119,7 @@ class PostView(Struct, frozen=True):
     html: Markup
     time: TimeView
     permalink: str
+    pictures: Sequence[PictureView] = ()
     state: PostState = "published"
     language: str = ""
     waiting_for: str | None = None
@@ -178,6 +193,7 @@ class ThreadRow(Struct, frozen=True):
     pinned: bool = False
     locked: bool = False
     poll: bool = False
+    picture: PictureView | None = None
 
 
 class Older(Struct, frozen=True):
@@ -199,6 +215,29 @@ class Field(Struct, frozen=True):
 
     value: str = ""
     error: str = ""
+
+
+class PictureField(Struct, frozen=True):
+    """One of the pictures that a form may bring: one that was taken in already, or a file yet to be chosen."""
+
+    number: int
+    picture: PictureView | None = None
+    words: Field = Field()
+    problem: str = ""
+
+    @property
+    def begun(self) -> bool:
+        return self.picture is not None or bool(self.problem or self.words.value or self.words.error)
+
+
+class PictureFields(Struct, frozen=True):
+    """The part of a form that asks for pictures; `begun`: something was chosen or typed there."""
+
+    fields: Sequence[PictureField] = ()
+
+    @property
+    def begun(self) -> bool:
+        return any(field.begun for field in self.fields)
 
 
 class Choice(Struct, frozen=True):

@@ -16,6 +16,7 @@ from web.views.parts import (
     Page,
     Pager,
     PersonView,
+    PictureFields,
     PollView,
     PostState,
     PostView,
@@ -104,6 +105,7 @@ class ReplyForm(Struct, frozen=True):
     action: str
     text: Field = Field()
     preview: Markup | None = None
+    pictures: PictureFields = PictureFields()
 
 
 class ThreadPage(Page, frozen=True):
@@ -123,6 +125,7 @@ class ThreadPage(Page, frozen=True):
     excerpt: str = ""
     link: str | None = None
     link_host: str | None = None
+    picture_url: str = ""
     pinned: bool = False
     locked: bool = False
     lock_reason: str = ""
@@ -173,6 +176,7 @@ class WritePage(Page, frozen=True):
     members_only: bool = False
     answers_within: str = ""
     poll: PollFields | None = None
+    pictures: PictureFields = PictureFields()
 
 
 class EditPage(Page, frozen=True):
@@ -191,6 +195,7 @@ class EditPage(Page, frozen=True):
     preview: Preview | None = None
     sent_back_for: str = ""
     options: Sequence[str] = ()
+    pictures: PictureFields = PictureFields()
 
 
 class DiffPart(Struct, frozen=True):
