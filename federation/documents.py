@@ -4,11 +4,12 @@ What each receiver does with each field stands in FEDERATION.md; the reasons are
 """
 
 import datetime as dt
-import re
 
-from federation import named
+from federation import attachments, named
+from federation.attachments import escape_markdown
 from federation.keys import PublicKeys
 from server import text
+from server.community import media
 from server.community.actors import Actor
 from server.community.groups import Group
 from server.community.polls import is_closed
@@ -43,8 +44,6 @@ CONTEXT: list[object] = [
 ]
 
 Document = dict[str, object]
-# What Markdown would take for more than a letter.
-_MARKS = re.compile(r"([\\`*_\[\]<>#!|~])")
 
 
 class PostRow(Row, frozen=True):
@@ -58,6 +57,7 @@ class PostRow(Row, frozen=True):
     link: str | None
     source: str
     html: str
+    pictures: media.Stored
     excerpt: str
     language: str
     revision: int
@@ -129,10 +129,10 @@ class PostRow(Row, frozen=True):
 
 _SELECT = (
     """
-    select p.id, p.uri, p.url, p.state, p.title, p.link, p.source, p.html, p.excerpt, p.language, p.revision, p.locked,
-           p.pinned, p.thank_count, p.position, p.announced_at, p.submitted_at, p.edited_at, p.ended_at,
-           x.body as received, a.id as author_id,
-           a.uri as author_uri, a.host as author_host, g.id as group_id, g.uri as group_uri, g.name as group_name,
+    select p.id, p.uri, p.url, p.state, p.title, p.link, p.source, p.html, p.pictures, p.excerpt, p.language,
+           p.revision, p.locked, p.pinned, p.thank_count, p.position, p.announced_at, p.submitted_at, p.edited_at,
+           p.ended_at, x.body as received, a.id as author_id, a.uri as author_uri, a.host as author_host,
+           g.id as group_id, g.uri as group_uri, g.name as group_name,
            g.host as group_host, gr.visibility,
            case when gr.visibility = 'private' and g.host is not null
                 then (select followers from remote_actors where actor_id = g.id)
@@ -214,12 +214,22 @@ def actor_document(urls: Urls, actor: Actor, keys: PublicKeys, group: Group | No
 
 
 def post_document(
-    urls: Urls, post: PostRow, *, summary_is_warning: bool = False, poll_in_words: bool = False
-) -> Document:
+    urls: Urls, post: PostRow, *, summary_is_warning: bool = False, poll_in_words: bool = False,
+    pictures_in_text: bool = False,
+) -> Document:  # fmt: skip
     """A thread as `Article`, a reply as `Note`, a poll as `Question`, or as `Article` with its options in words.
 
     `summary_is_warning`: the reader's software hides text behind it. Then the title stands in the text itself.
     """
+    document = _post_document(urls, post, summary_is_warning=summary_is_warning, poll_in_words=poll_in_words)
+    pictures = media.read(post.pictures)
+    attached = attachments.attached(urls, post.link, () if pictures_in_text else pictures)
+    if attached:
+        document["attachment"] = attached
+    return document | attachments.in_text(urls, document, pictures) if pictures_in_text else document
+
+
+def _post_document(urls: Urls, post: PostRow, *, summary_is_warning: bool, poll_in_words: bool) -> Document:
     public = post.visibility == "public"
     document: Document = {
         "id": post.uri,
@@ -271,9 +281,6 @@ def _thread_part(post: PostRow, summary_is_warning: bool) -> Document:
         if post.excerpt and post.options is None:
             # Mastodon shows name, summary and link of an Article, never its content.
             part["summary"] = f"<p>{text.escape(post.excerpt)}</p>"
-    if post.link:
-        # Lemmy takes the first attachment as the thread's link; Mastodon makes its card from it.
-        part["attachment"] = [{"type": "Link", "href": post.link, "mediaType": "text/html"}]
     return part
 
 
@@ -308,10 +315,12 @@ def _words_of_poll(urls: Urls, post: PostRow) -> Document:
     """The options as a list, and where to vote, for software that refuses a Question or shows nothing to vote with."""
     page = urls.absolute(thread_page(post.id))
     items = "".join(f"<li>{text.escape(option)}</li>" for option in post.options or ())
-    part: Document = {"content": f'{post.html}<ul>{items}</ul>\n<p><a href="{page}">Vote here: {page}</a></p>'}
-    if post.source:
-        listed = "\n".join("- " + _MARKS.sub(r"\\\1", option) for option in post.options or ())
-        part["source"] = {"content": f"{post.source}\n\n{listed}\n\nVote here: {page}", "mediaType": "text/markdown"}
+    listed = "\n".join("- " + escape_markdown(option) for option in post.options or ())
+    source = f"{post.source}\n\n{listed}\n\nVote here: {page}".strip()
+    part: Document = {
+        "content": f'{post.html}<ul>{items}</ul>\n<p><a href="{page}">Vote here: {page}</a></p>',
+        "source": {"content": source, "mediaType": "text/markdown"},
+    }
     if post.language:
         part["contentMap"] = {post.language: part["content"]}
     return part

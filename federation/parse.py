@@ -7,14 +7,17 @@ import builtins
 import datetime as dt
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from federation import shown
+from federation.attachments import links_in, pictures_in
 from federation.instants import parse_instant
 from federation.questions import parse_question
 from server import clock, text
+from server.community import media
+from server.community.media import Picture
 from server.community.polls import NewPoll
 from server.errors import MootError
 from server.urls import authority
@@ -33,7 +36,6 @@ MAX_URI = 2048
 MAX_ID_BYTES = 1300
 MAX_RECIPIENTS = 100
 MAX_TAGS = 50
-MAX_ATTACHMENTS = 16
 
 _LEADING_MENTIONS = re.compile(r"^(?:\s*@[\w.\-]+(?:@[\w.\-:]+)?)+\s*")
 
@@ -108,6 +110,7 @@ class RemotePost(msgspec.Struct, frozen=True):
     context: str | None
     replies: str | None
     poll: NewPoll | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 def uri_of(value: object) -> str | None:
@@ -267,14 +270,14 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         clean = text.SafeHtml(strip_leading_mentions(clean))
     if not is_vote:
         clean = text.SafeHtml(shown.beside(document, kind) + clean)
-    link = _link(document, uri)
-    if not (text.plain(clean) or name or link):
+    link, pictures = _link(document, uri), _pictures(document)
+    if not (text.plain(clean) or name or link or pictures):
         raise Unacceptable("nothing_said")
     return RemotePost(
         uri=uri,
         type=kind,
         author=author,
-        title=(name if is_vote else None) if in_reply_to is not None else (name or title_from(clean)),
+        title=(name if is_vote else None) if in_reply_to is not None else (name or title_from(clean, pictures)),
         html=clean,
         source=_markdown_source(document),
         link=link,
@@ -288,6 +291,7 @@ def parse_post(document: dict[str, object]) -> RemotePost:
         context=_same_host(document.get("context"), authority(uri) or ""),
         replies=_same_host(document.get("replies"), authority(uri) or ""),
         poll=_poll(document) if kind == "Question" and in_reply_to is None else None,
+        pictures=pictures,
     )
 
 
@@ -333,18 +337,19 @@ def _mentions(document: dict[str, object]) -> list[str]:
 
 
 def _link(document: dict[str, object], uri: str) -> str | None:
-    """The page that a link post is about: Lemmy and PieFed put it first among the attachments, or into `url`."""
-    for attachment in _many(document.get("attachment"))[:MAX_ATTACHMENTS]:
-        if isinstance(attachment, dict) and attachment.get("type") in ("Link", "Page"):
-            href = attachment.get("href") or attachment.get("url")
-            if isinstance(href, str) and is_uri(href):
-                return href
+    """The page that a post is about: attached, or in the `url` of a `Page`."""
+    if (href := next(filter(is_uri, links_in(document)), None)) is not None:
+        return href
     if document.get("type") == "Video":
         # PeerTube's page plays it; its other addresses are bare files.
         return _page(document.get("url"), authority(uri) or "")
     if document.get("type") == "Page" and isinstance(url := document.get("url"), str):
         return url if is_uri(url) and authority(url) != authority(uri) else None
     return None
+
+
+def _pictures(document: dict[str, object]) -> tuple[Picture, ...]:
+    return tuple(picture for picture in pictures_in(document) if is_uri(picture.url))[: media.MOST]
 
 
 def _markdown_source(document: dict[str, object]) -> str:
@@ -370,9 +375,12 @@ def parse_time(value: object) -> dt.datetime | None:
     return min(moment, clock.now()) if moment is not None else None
 
 
-def title_from(clean: str) -> str:
-    """A title for a text without one: its first line without the mentions before it (Mastodon posts to a group)."""
-    words = _LEADING_MENTIONS.sub("", text.plain(clean)).strip()
+def title_from(clean: str, pictures: Sequence[Picture] = ()) -> str:
+    """A title for a text without one: its first line without the mentions before it (Mastodon posts to a group).
+
+    A photograph alone is called what it shows.
+    """
+    words = _LEADING_MENTIONS.sub("", text.plain(clean)).strip() or next((one.words for one in pictures), "")
     first_line = next((line for line in words.splitlines() if line.strip()), "")
     line = text.one_line(first_line, 10_000)
     if len(line) <= text.MAX_TITLE:

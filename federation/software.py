@@ -44,6 +44,8 @@ WITHOUT_POLLS = frozenset({"lemmy", "discourse", "mbin", "kbin", "nodebb"})
 # These compare whom they count among our followers, when asked to (FEP-8fcf). A verifier that has never met the header
 # might stumble over it, so nobody else gets it.
 COMPARING = frozenset({"mastodon", "glitch", "hometown", "fedibird", "tootik", "folkmoot"})
+# They take the first attachment for the thread's link, and read none of a reply; both show pictures in Markdown.
+PICTURES_IN_TEXT = frozenset({"lemmy", "piefed"})
 
 _SCHEMAS = tuple(f"http://nodeinfo.diaspora.software/ns/schema/{version}" for version in ("2.1", "2.0"))
 _KEY_ID = re.compile(r'keyid="([^"\s]{1,2048})"', re.IGNORECASE)
@@ -73,6 +75,11 @@ def reads_polls(name: str | None) -> bool:
 def compares_followers(name: str | None) -> bool:
     """Whether this software is known to read `Collection-Synchronization`; False where we do not know."""
     return name in COMPARING
+
+
+def reads_pictures_in_text(name: str | None) -> bool:
+    """Whether this software shows pictures in a text's Markdown better than attached ones."""
+    return name in PICTURES_IN_TEXT
 
 
 async def software_of(conn: Conn, host: str) -> str | None:

@@ -123,6 +123,7 @@ def _draft(author: Actor, group: Group, parent: Post | None, post: RemotePost) -
         url=post.url,
         written_at=post.published,
         poll=post.poll,
+        pictures=post.pictures,
     )
 
 

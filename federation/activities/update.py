@@ -55,6 +55,7 @@ async def store_edit(
         link=edited.link,
         source=edited.source,
         html=text.SafeHtml(edited.html),
+        pictures=edited.pictures,
     )
     if number is not None and raw is not None:
         await outbox.keep_received(conn, post.id, number, raw)

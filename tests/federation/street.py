@@ -1,18 +1,22 @@
 """Elm Street, a group of ours with readers elsewhere: a forum (Lemmy) and a microblog (Mastodon)."""
 
+import msgspec
+
 from federation import delivery, remote
 from moderation import checks, rules
 from moderation.criteria import WordsCriteria
 from moderation.rules import RuleForm
 from server import worker
-from server.community import accounts, actors, groups, memberships, posts
+from server.community import accounts, actors, groups, media, memberships, posts
 from server.community.actors import Actor
 from server.community.groups import Group, GroupForm
+from server.community.media import Picture
 from server.community.posts import Draft, Post
 from server.community.sessions import STRANGER, Viewer
 from server.runtime import Runtime
 from server.urls import Urls
 from tests.federation.peer import PUBLIC, Document, Moot, Peer
+from tests.pictures import png
 
 GROUP = "http://moot.test/ap/groups/elm_street"
 
@@ -71,10 +75,20 @@ class Street:
         await self.settle()
         return group_id
 
-    async def write(self, title: str | None, source: str, parent: Post | None = None, link: str | None = None) -> Post:
+    async def picture(self, words: str = "") -> Picture:
+        """One that Ana has taken in."""
+        made = await media.take_in(self.runtime, self.ana_id, png())
+        return msgspec.structs.replace(made, words=words)
+
+    async def write(
+        self, title: str | None, source: str, parent: Post | None = None, link: str | None = None,
+        pictures: tuple[Picture, ...] = (),
+    ) -> Post:  # fmt: skip
         author, group = await self.actor(self.ana_id), await self.group(self.ana_id)
         async with self.runtime.db.transaction() as conn:
-            draft = Draft(author=author, group=group, parent=parent, title=title, link=link, source=source)
+            draft = Draft(
+                author=author, group=group, parent=parent, title=title, link=link, source=source, pictures=pictures
+            )
             post = await posts.submit_post(conn, self.urls, draft)
         await self.settle()
         return await self.post(post.uri)

@@ -36,7 +36,7 @@ SAME_CONTEXT = "as above"
 
 SENT = (
     "actor", "webfinger", "nodeinfo", "accept", "thread", "boost", "reply", "thank", "removal", "unboost", "restore",
-    "notice", "poll", "ballot", "lock", "pin", "ban", "report",
+    "notice", "poll", "ballot", "lock", "pin", "ban", "report", "pictures", "pictures-in-text",
 )  # fmt: skip
 TAKEN = ("follow", "mention", "page", "answer", "like", "flag", "delete", "question")
 TAKEN_BY_POLLS = ("vote", "poll-vote")
@@ -71,7 +71,7 @@ class Plain:
         text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", _moment, text)
         text = re.sub(r"(-----BEGIN PUBLIC KEY-----)[^\"]*", r"\1…", text)
         text = re.sub(r'"z6Mk\w+"', '"z6Mk…"', text)
-        text = re.sub(r"(/ap/posts/|/ap/activities/|/t/|/notices/|#votes/)(\d{10,})", self._number, text)
+        text = re.sub(r"(/ap/posts/|/ap/activities/|/media/|/t/|/notices/|#votes/)(\d{10,})", self._number, text)
         plain = without_proofs(json.loads(text))
         if isinstance(plain, dict) and plain.get("@context") == CONTEXT:
             plain["@context"] = SAME_CONTEXT
@@ -144,8 +144,19 @@ async def sent(street: Street) -> dict[str, object]:
     await street.settle()
     await decide(street, await street.post(held["object"]["id"]), "refuse", "We have no place for it.")
     made["notice"] = street.mastodon.of_type("Create")[0]
-    made |= await polled(street, thread)
+    made |= await polled(street, thread) | await illustrated(street)
     return made | await moderated(street, thread)
+
+
+async def illustrated(street: Street) -> dict[str, object]:
+    """What of a thread with a link and a picture says so, to most, and to Lemmy."""
+    picture = await street.picture("A plan of both places")
+    shown = await street.write("A plan", "Look.", link="https://council.example/plan", pictures=(picture,))
+    said = street.lemmy.of_type("Announce(Create)")[-1]["object"]["object"]
+    return {
+        "pictures": {"attachment": (await read(street, shown.uri))["attachment"]},
+        "pictures-in-text": {name: said[name] for name in ("attachment", "source", "image")},
+    }
 
 
 async def polled(street: Street, thread: Post) -> dict[str, object]:
@@ -332,8 +343,10 @@ def test_the_activities_that_are_taken_are_named() -> None:
 
 def test_the_types_and_the_software_are_named() -> None:
     assert POST_TYPES | set(ACTOR_TYPES) <= words(section("Objects"))
-    told = dict(re.findall(r"^\| (forum|microblog|warns|no polls) \| (.+) \|$", section("Forms"), re.MULTILINE))
+    rows = r"^\| (forum|microblog|warns|no polls|pictures in the text) \| (.+) \|$"
+    told = dict(re.findall(rows, section("Forms"), re.MULTILINE))
     assert words(told["forum"]) == software.FORUMS
     assert words(told["microblog"]) == software.MICROBLOGS
     assert words(told["warns"]) == software.WARNERS
     assert words(told["no polls"]) == software.WITHOUT_POLLS
+    assert words(told["pictures in the text"]) == software.PICTURES_IN_TEXT

@@ -43,6 +43,11 @@ class Crowd:
     async def write(self, title: str | None, text: str, parent: Post | None = None, link: str | None = None) -> Post:
         return await self.street.write(title, text, parent, link)
 
+    async def show(self, title: str | None, text: str, parent: Post | None = None, link: str | None = None) -> Post:
+        """Write with two pictures."""
+        pictures = (await self.street.picture("A mill"), await self.street.picture("A school"))
+        return await self.street.write(title, text, parent, link, pictures)
+
     async def ask(self, title: str, text: str, options: tuple[str, ...]) -> Post:
         ana, group = await self.street.actor(self.street.ana_id), await self.street.group(self.street.ana_id)
         async with self.street.runtime.db.transaction() as conn:

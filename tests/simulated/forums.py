@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from tests.federation.peer import PUBLIC, Document
-from tests.simulated.reader import Reader, Refused, Shown, first_line, link_of, poll_in, uri_of, words
+from tests.simulated.reader import (
+    Reader,
+    Refused,
+    Shown,
+    count_of_pictures,
+    first_attached,
+    first_line,
+    link_of,
+    pictures_in,
+    poll_in,
+    uri_of,
+    words,
+)
 
 LONGEST_TITLE = 200
 
@@ -24,6 +36,7 @@ class Entry:
     pinned: bool = False
     thanks: set[str] = field(default_factory=set)
     poll: list[str] = field(default_factory=list)
+    pictures: int = 0
 
 
 class Forum(Reader):
@@ -127,7 +140,8 @@ class Forum(Reader):
             parent,
             "" if parent else self.title_of(document),
             self.text_of(document),
-            link_of(document),
+            self.link_of(document),
+            pictures=self.count_pictures(document),
             poll=poll_in(document) if self.shows_polls else [],
         )
         if (known := self.entries.get(document["id"])) is not None:
@@ -141,6 +155,12 @@ class Forum(Reader):
 
     def text_of(self, document: Document) -> str:
         return words(document["content"])
+
+    def link_of(self, document: Document) -> str:
+        return link_of(document)
+
+    def count_pictures(self, document: Document) -> int:
+        return len(pictures_in(document))
 
     async def delete(self, activity: Document) -> None:
         entry = self.known(uri_of(activity["object"]))
@@ -188,13 +208,27 @@ class Forum(Reader):
         marks = [name for name, holds in (("closed", entry.locked), ("pinned", entry.pinned)) if holds]
         if entry.author in self.banned:
             marks.append(f"author banned {self.banned[entry.author]}")
-        marks += entry.poll
+        marks += [*entry.poll, *count_of_pictures(entry.pictures)]
         if entry.thanks:
             marks.append(f"{len(entry.thanks)} thanks")
         return Shown(where, f"{entry.title} {entry.link} {entry.text}", marks=marks)
 
 
-class Lemmy(Forum):
+class ReadsMarkdown(Forum):
+    """Shows the pictures of the text; an attached one would become the thread's link, and a reply's is not read."""
+
+    def text_of(self, document: Document) -> str:
+        source = document.get("source") or {}
+        return str(source.get("content") or words(document["content"]))
+
+    def link_of(self, document: Document) -> str:
+        return first_attached(document)
+
+    def count_pictures(self, document: Document) -> int:
+        return len(re.findall(r"!\[[^]]*\]\(http", self.text_of(document)))
+
+
+class Lemmy(ReadsMarkdown):
     software = "lemmy"
     thread_types = frozenset({"Article", "Page", "Note", "Video", "Event"})
 
@@ -216,10 +250,6 @@ class Lemmy(Forum):
         audience = inner.get("audience") or activity.get("audience")
         return str(audience) if audience else super().group_of(activity)
 
-    def text_of(self, document: Document) -> str:
-        source = document.get("source") or {}
-        return str(source.get("content") or words(document["content"]))
-
     async def delete(self, activity: Document) -> None:
         """A Delete with a `summary`, even an empty one, is a moderator's removal; without one it is the author's."""
         entry = self.known(uri_of(activity["object"]))
@@ -228,7 +258,7 @@ class Lemmy(Forum):
         await super().delete(activity)
 
 
-class PieFed(Forum):
+class PieFed(ReadsMarkdown):
     software = "piefed"
     shows_polls = True
     reads_standing = True
@@ -241,10 +271,6 @@ class PieFed(Forum):
         if not spelled or not request.headers["Digest"].startswith("SHA-256=") or "Date" not in request.headers:
             raise Refused("cannot read the signature")
 
-    def text_of(self, document: Document) -> str:
-        source = document.get("source") or {}
-        return str(source.get("content") or words(document["content"]))
-
 
 class Mbin(Forum):
     software = "mbin"
@@ -256,6 +282,10 @@ class Mbin(Forum):
         uris = [named[1] if named else "", activity["id"], activity["actor"]]
         if len({uri.split("/")[2] for uri in uris}) != 1:
             raise Refused("key, activity and actor of different hosts")
+
+    def count_pictures(self, document: Document) -> int:
+        """One a post."""
+        return min(1, super().count_pictures(document))
 
     def title_of(self, document: Document) -> str:
         """A Note or a Question stands among the microblog posts, without a title."""

@@ -4,8 +4,19 @@ import abc
 from dataclasses import dataclass, field
 
 from tests.federation.peer import Document
-from tests.simulated.reader import Reader, Refused, Shown, link_of, poll_in, uri_of, words
+from tests.simulated.reader import (
+    Reader,
+    Refused,
+    Shown,
+    count_of_pictures,
+    link_of,
+    pictures_in,
+    poll_in,
+    uri_of,
+    words,
+)
 
+MOST_PICTURES = 4
 POST_TYPES = {"Note", "Article", "Page", "Question"}
 
 
@@ -18,6 +29,7 @@ class Status:
     replies: str
     in_home: bool = False
     poll: list[str] = field(default_factory=list)
+    pictures: int = 0
 
 
 class Microblog(Reader):
@@ -94,6 +106,7 @@ class Microblog(Reader):
             raise Refused("no such post of theirs")
         new = self.read(document)
         known.visible, known.warning, known.poll = new.visible, new.warning, new.poll
+        known.pictures = new.pictures
 
     def delete(self, activity: Document) -> None:
         """Counts from the author alone."""
@@ -131,12 +144,14 @@ class Microblog(Reader):
             where = "below"
         else:
             return None
-        return Shown(where, status.visible, status.warning, status.poll)
+        return Shown(where, status.visible, status.warning, [*status.poll, *count_of_pictures(status.pictures)])
 
     def _status(self, document: Document, visible: str, warning: str) -> Status:
         replies = uri_of(document.get("replies") or "")
         parent = document.get("inReplyTo")
-        return Status(document["attributedTo"], parent, visible, warning, replies, poll=poll_in(document))
+        pictures = len(pictures_in(document)[:MOST_PICTURES])
+        poll = poll_in(document)
+        return Status(document["attributedTo"], parent, visible, warning, replies, poll=poll, pictures=pictures)
 
 
 class Mastodon(Microblog):
@@ -144,7 +159,8 @@ class Mastodon(Microblog):
 
     def read(self, document: Document) -> Status:
         """Of an Article: heading, summary (no warning there) and address; never its content."""
-        card = link_of(document)
+        # No card where there are pictures.
+        card = "" if pictures_in(document) else link_of(document)
         if document["type"] in ("Article", "Page"):
             parts = [document.get("name"), words(document.get("summary")), document.get("url"), card]
             return self._status(document, " ".join(str(part) for part in parts if part), "")

@@ -105,6 +105,22 @@ def link_of(document: Document) -> str:
     return str(first.get("href") or "") if first.get("type") == "Link" else ""
 
 
+def first_attached(document: Document) -> str:
+    """The first attachment, whatever it is."""
+    attachments: list[Document] = document.get("attachment") or [{}]
+    return str(attachments[0].get("href") or attachments[0].get("url") or "")
+
+
+def pictures_in(document: Document) -> list[Document]:
+    """The attached pictures."""
+    attachments: list[Document] = document.get("attachment") or []
+    return [one for one in attachments if str(one.get("mediaType")).startswith("image/") and one["url"]]
+
+
+def count_of_pictures(count: int) -> list[str]:
+    return [] if count == 0 else ["1 picture"] if count == 1 else [f"{count} pictures"]
+
+
 def poll_in(document: Document) -> list[str]:
     """What a poll shows of itself: that it is one and, when somebody has voted, how many did."""
     options = document.get("oneOf") or document.get("anyOf") or []

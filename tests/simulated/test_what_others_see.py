@@ -43,6 +43,16 @@ async def _link(crowd: Crowd) -> Post:
     return await crowd.write(TITLE, TEXT, link=LINK)
 
 
+@event("a thread with two pictures")
+async def _pictures(crowd: Crowd) -> Post:
+    return await crowd.show(TITLE, TEXT)
+
+
+@event("a thread with a link and two pictures")
+async def _link_and_pictures(crowd: Crowd) -> Post:
+    return await crowd.show(TITLE, TEXT, link=LINK)
+
+
 @event("a thread, to those who follow its author too")
 async def _thread_of_somebody_followed(crowd: Crowd) -> Post:
     await crowd.follow_the_author()
@@ -161,6 +171,14 @@ async def _lift(crowd: Crowd) -> Post:
 async def _reply(crowd: Crowd) -> Post:
     thread = await crowd.write(TITLE, "Where?")
     return await crowd.write(None, TEXT, parent=thread)
+
+
+@event("a reply with two pictures, once the thread is opened")
+async def _reply_with_pictures(crowd: Crowd) -> Post:
+    thread = await crowd.write(TITLE, TEXT)
+    reply = await crowd.show(None, TEXT, parent=thread)
+    await crowd.open_thread(thread)
+    return reply
 
 
 @event("a reply, once the thread is opened")
