@@ -1,6 +1,7 @@
 """The threat table, row by row: which test shows the answer and that nothing else happened, or why a row is not ours.
 
-A: who sent it. B: what they may do. C: what we fetch. D: what is read, and how much. H: what leaks. The rows were
+A: who sent it. B: what they may do. C: what we fetch. D: what is read, and how much. F: pictures, and of E, pages, the
+row about what is uploaded. H: what leaks. The rows were
 gathered from the published weaknesses of other servers and libraries; test_rows.py holds this table to the tests.
 """
 
@@ -8,7 +9,15 @@ gathered from the published weaknesses of other servers and libraries; test_rows
 
 import typing
 
-SECTIONS = {"A": 20, "B": 28, "C": 18, "D": 14, "H": 15}
+SECTIONS = {
+    "A": range(1, 21),
+    "B": range(1, 29),
+    "C": range(1, 19),
+    "D": range(1, 15),
+    "E": (10,),
+    "F": range(1, 9),
+    "H": range(1, 16),
+}
 
 
 class Shown(typing.NamedTuple):
@@ -29,6 +38,7 @@ DOCUMENTS = "hostile/test_documents.py::"
 SOCKETS = "hostile/test_sockets.py::"
 FOLLOWERS = "hostile/test_followers.py::"
 LEAKS = "hostile/test_leaks.py::"
+PICTURES = "hostile/test_pictures.py::"
 PRIVATE = "hostile/test_private.py::"
 EGRESS = "federation/test_egress.py::"
 HTTP = "federation/test_http.py::"
@@ -116,6 +126,15 @@ ROWS: dict[str, Shown | NotOurs] = {
     "D12": Shown("letters that look like others", f"{DOCUMENTS}test_D12_no_name_turns_or_hides_letters"),
     "D13": Shown("bodies of another kind", f"{DOCUMENTS}test_D13_a_body_of_another_kind_is_refused_before_it_is_read"),
     "D14": Shown("many at one row", "hostile/test_races.py::test_D14_two_hundred_edits_of_one_post_at_once"),
+    "E10": Shown("uploads that are more than pictures", f"{PICTURES}test_E10_what_is_served_is_a_picture_and_nothing_else"),
+    "F1": Shown("names of files", f"{PICTURES}test_F1_no_name_from_outside_names_a_file"),
+    "F2": Shown("pixel bombs", f"{PICTURES}test_F2_no_bomb_takes_memory_or_time"),
+    "F3": Shown("frame bombs", f"{PICTURES}test_F3_of_many_frames_the_first_is_taken"),
+    "F4": Shown("unexpected decoders", f"{PICTURES}test_F4_no_other_decoder_is_reached"),
+    "F5": Shown("places within pictures", "journeys/test_pictures.py::test_what_a_picture_tells_of_its_maker_is_taken_out"),
+    "F6": Shown("pictures that see their readers", f"{PICTURES}test_F6_no_page_loads_anything_from_elsewhere"),
+    "F7": Shown("pictures that outlive their post", "journeys/test_pictures.py::test_a_deleted_picture_is_gone_at_once_and_its_file_after_30_days"),
+    "F8": Shown("copies of others' pictures", "federation/test_pictures.py::test_pictures_elsewhere_are_named_and_never_loaded"),
     "H1": Shown("hidden or absent", "hostile/test_visibility.py::test_H1_what_is_hidden_and_what_does_not_exist_are_the_same_bytes"),
     "H2": Shown("documents of private groups", f"{PRIVATE}test_strangers_read_it_nowhere"),
     "H3": Shown("votes in an outbox", f"{LEAKS}test_H3_an_outbox_lists_what_was_said_to_everybody_and_nothing_else"),

@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.rows import ROWS, SECTIONS, NotOurs, Shown
 
 ROOT = Path(__file__).resolve().parents[2]
-ROW = re.compile(r"(?<![A-Za-z0-9])([ABCDH]\d{1,2})(?![A-Za-z0-9])")
+ROW = re.compile(r"(?<![A-Za-z0-9])([A-FH]\d{1,2})(?![A-Za-z0-9])")
 
 
 @functools.cache
@@ -28,7 +28,7 @@ def named_tests() -> dict[str, set[str]]:
 
 
 def test_the_table_has_every_row() -> None:
-    expected = [f"{section}{number}" for section, rows in SECTIONS.items() for number in range(1, rows + 1)]
+    expected = [f"{section}{number}" for section, numbers in SECTIONS.items() for number in numbers]
     assert list(ROWS) == expected
 
 
