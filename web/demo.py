@@ -20,6 +20,7 @@ from server.community import (
     accounts,
     actors,
     groups,
+    media,
     memberships,
     notifications,
     polls,
@@ -29,14 +30,25 @@ from server.community import (
 )
 from server.community.actors import Actor
 from server.community.groups import Group
+from server.community.media import Picture
 from server.community.sessions import Viewer
+from server.community.shrinking import Shrinking
 from server.db import Conn
 from server.errors import Refused
-from server.ids import new_id
+from server.ids import new_id, token
 from server.runtime import Runtime
 from server.urls import Urls
 from web import demo_script
-from web.demo_script import GroupScript, PersonScript, PollScript, PostScript, ReplyScript, ThreadScript, VerdictScript
+from web.demo_script import (
+    GroupScript,
+    PersonScript,
+    PictureScript,
+    PollScript,
+    PostScript,
+    ReplyScript,
+    ThreadScript,
+    VerdictScript,
+)
 
 LOGINS = "demo-logins.txt"
 # Letters and digits that nobody takes for one another.
@@ -209,11 +221,20 @@ class Neighbourhood:
             author=author, group=seen, parent=answered, source=post.text.strip(),
             title=thread.title if thread else None, link=thread.link if thread else None,
             poll=_poll(thread.poll) if thread and thread.poll else None,
+            pictures=tuple([await self._picture(author, picture) for picture in post.picture]),
         )  # fmt: skip
         submitted = await posts.submit_post(self.conn, self.urls, draft)
         self.post_ids[id(post)] = submitted.id
         # Here and now, not at the worker's time: its job will find that nothing is left to do.
         await screening.screen_revision(self.conn, self.runtime, post_id=submitted.id, number=1)
+
+    async def _picture(self, owner: Actor, told: PictureScript) -> Picture:
+        """Not by `media.take_in`: its row is to be written with all the others, or not at all."""
+        shrunk = await (await self.runtime.use(Shrinking)).shrink(told.data)
+        media_id, key = new_id(), token()
+        await media.add(self.conn, media_id, owner.id, key, shrunk)
+        await media.write_files(self.runtime, key, shrunk)
+        return Picture(words=told.words, id=media_id, width=shrunk.width, height=shrunk.height)
 
     async def edit(self, post: PostScript) -> None:
         assert post.edit is not None

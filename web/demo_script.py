@@ -89,6 +89,17 @@ class VerdictScript(Script, frozen=True, kw_only=True):
     reported_by: str | None = None
 
 
+class PictureScript(Script, frozen=True, kw_only=True):
+    """A drawing beside the scripts, and what is said of it."""
+
+    file: str
+    words: str
+
+    @property
+    def data(self) -> bytes:
+        return (FOLDER / self.file).read_bytes()
+
+
 class PostScript(Script, frozen=True, kw_only=True):
     """A thread or a reply. `thanks` names people, separated by spaces; `edit` is the text an hour later."""
 
@@ -101,6 +112,7 @@ class PostScript(Script, frozen=True, kw_only=True):
     refused: VerdictScript | None = None
     removed: VerdictScript | None = None
     kept: VerdictScript | None = None
+    picture: list[PictureScript] = []
     reply: list["ReplyScript"] = []
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server import clock, site
-from server.community import accounts, actors
+from server.community import accounts, actors, media
 from server.community.accounts import NO_PASSWORD
 from server.errors import Refused
 from server.runtime import Runtime
@@ -55,6 +55,20 @@ async def test_it_looks_alive(filled: Filled) -> None:
     assert counts["edited"] >= 2
     assert counts["nested"] >= 10
     assert counts["languages"] == 2
+
+
+async def test_neighbours_show_pictures_and_say_what_can_be_seen(filled: Filled) -> None:
+    async with filled.runtime.db.read() as conn:
+        found = await conn.fetch(
+            """select p.pictures, p.state, m.key from posts p join media m on m.post_id = p.id order by m.created_at"""
+        )
+    assert [row["state"] for row in found] == ["published", "published", "held"]
+    for row in found:
+        (picture,) = media.read(row["pictures"])
+        assert len(picture.words) > 40
+        assert picture.width >= 900
+        for size in (media.WHOLE, media.SMALL):
+            assert (Path(filled.runtime.settings.media_url) / media.file_of(row["key"], size)).stat().st_size > 1000
 
 
 async def test_neighbours_have_voted(filled: Filled) -> None:
