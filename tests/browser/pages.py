@@ -44,6 +44,7 @@ ELM = "/g/elm_street"
 PARKING = 'main h3 a:text("Parking by the school crossing")'  # ana's, with replies, one of them edited
 POWER_CUT = 'main h3 a:text("Power cut")'  # by clare, with a reply that is flagged
 DISCOUNT = 'main h3 a:text("discount code")'  # ana's, held and released
+CAT = 'main h3 a:text("A grey cat has moved")'  # by dorothy, with a picture
 FILM = 'main h3 a:text("A film on the bakery wall")'  # a poll in which ana has not voted yet, and martha has
 SHED = 'main h3 a:text("The shed door")'  # a poll that has closed
 RETIRE = 'main a[href$="/retire"]'
@@ -60,6 +61,7 @@ PAGES: dict[str, tuple[Look, ...]] = {
     + found(RESIDENT, ELM, PARKING)
     + found(MODERATOR, ELM, PARKING)
     + found(RESIDENT, ELM, POWER_CUT, "a.reply")
+    + found(RESIDENT, ELM, CAT)
     + found(RESIDENT, ELM, FILM)
     + found(MODERATOR, ELM, FILM)
     + found(STRANGER, "/g/mill_lane_garden", SHED),
@@ -116,6 +118,7 @@ PAGES: dict[str, tuple[Look, ...]] = {
 
 # Routes that answer a GET with no page of HTML, or with one that is looked at elsewhere.
 NOT_PAGES = {
+    "/media/{media_id}/{name}": "a picture, which is looked at in its thread",
     "/static/{name:path}": "style, script and icon",
     "/admin/rules/{rule_id}/retire": "the page of a group's rule, and the demo has no rule for everybody to retire",
     "/admin/checks/{check_id}/retire": "the page of a group's check, and the demo has no check for everybody",

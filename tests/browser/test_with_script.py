@@ -7,6 +7,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.demo_moot import MODERATOR, RESIDENT
 from tests.browser.pages import ELM, PARKING
+from tests.pictures import png
 
 PAPER = "getComputedStyle(document.documentElement).backgroundColor"
 LIGHT, DARK = "rgb(251, 250, 246)", "rgb(24, 27, 24)"
@@ -57,6 +58,33 @@ async def test_a_reply_is_written_where_it_belongs_and_its_draft_survives(page: 
     await page.goto(thread)
     await article.locator("a.reply").click()
     await expect(area).to_have_value("")
+
+
+async def test_one_picture_after_the_other_is_asked_for_and_the_preview_keeps_them(page: Page) -> None:
+    await page.goto(f"{ELM}/write")
+    await page.evaluate("window.here = 1")
+    await page.click("summary:text('Add pictures')")
+    slots = page.locator("fieldset.slot:visible")
+    await expect(slots).to_have_count(1)
+    await page.set_input_files("#picture-1-file", {"name": "hat.png", "mimeType": "image/png", "buffer": png(900, 600)})
+    await expect(slots).to_have_count(2)
+    await page.fill("#picture-1-words", "A straw hat")
+    await page.fill("#title", "Found")
+    await page.click("main form button:text-is('Preview')")
+    await expect(page.locator("#preview img.thumb")).to_be_visible()
+    await expect(page.locator("#picture-1-words")).to_have_value("A straw hat")
+    await expect(slots).to_have_count(2)
+    assert await stays(page)
+    await page.set_input_files(
+        "#picture-2-file", {"name": "big.png", "mimeType": "image/png", "buffer": bytes((8 << 20) + 1)}
+    )
+    await page.click("main form button:text-is('Send')")
+    assert await page.locator("#picture-2-file").evaluate("file => file.validationMessage") != ""
+    assert await stays(page)
+    await page.evaluate("document.querySelector('#picture-2-file').value = ''")
+    await page.locator("#picture-2-file").dispatch_event("change")
+    await page.click("main form button:text-is('Send')")
+    await expect(page.locator("img[alt='A straw hat']")).to_be_visible()
 
 
 async def test_the_queue_by_keyboard(contexts: dict[str, BrowserContext]) -> None:

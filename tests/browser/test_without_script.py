@@ -7,6 +7,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.demo_moot import ADMIN, MODERATOR, RESIDENT, STRANGER, DemoMoot, context_of
 from tests.browser.pages import ELM
+from tests.pictures import png
 
 CHECKED_WITHIN = 30_000
 
@@ -63,7 +64,9 @@ async def test_what_does_not_fit_is_said_beside_what_was_typed(plain: dict[str, 
     await page.goto(f"{ELM}/write")
     await page.fill("#title", "A thread about nothing")
     await page.click("main form button:text-is('Send')")
-    await expect(page.locator("#text-wrong")).to_have_text("Please write something here, or give a link.")
+    await expect(page.locator("#text-wrong")).to_have_text(
+        "Please write something here, give a link, or choose a picture."
+    )
     await expect(page.locator("#title")).to_have_value("A thread about nothing")
     await page.close()
 
@@ -91,6 +94,29 @@ async def test_a_thread_is_written_answered_and_thanked(plain: dict[str, Browser
     await expect(page.locator(".tree .who")).to_have_text("Martha Oakes")
     await page.close()
     await neighbour.close()
+
+
+async def test_pictures_are_chosen_described_and_kept(plain: dict[str, BrowserContext]) -> None:
+    page = await plain[RESIDENT].new_page()
+    await page.goto(f"{ELM}/write")
+    await page.fill("#text", "By the gate.")
+    await page.click("summary:text('Add pictures')")
+    await expect(page.locator("fieldset.slot")).to_have_count(4)
+    await page.set_input_files("#picture-1-file", {"name": "hat.png", "mimeType": "image/png", "buffer": png(900, 600)})
+    await page.fill("#picture-1-words", "A straw hat on a fence post")
+    await page.set_input_files("#picture-2-file", {"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
+    await page.evaluate("document.querySelector('#title').removeAttribute('required')")
+    await page.click("main form button:text-is('Send')")
+    await expect(page.locator("#picture-2-wrong")).to_contain_text("not a picture that we can read")
+    await expect(page.locator("#picture-1-words")).to_have_value("A straw hat on a fence post")
+    await expect(page.locator("fieldset.slot img.thumb")).to_be_visible()
+    await page.fill("#title", "Found: a straw hat")
+    await page.click("main form button:text-is('Send')")
+    await expect(page.locator("h1")).to_have_text("Found: a straw hat")
+    picture = page.locator("img[alt='A straw hat on a fence post']")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 900
+    await page.close()
 
 
 async def test_a_held_post_waits_and_is_sent_back_with_its_rule(plain: dict[str, BrowserContext]) -> None:

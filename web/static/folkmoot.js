@@ -22,6 +22,7 @@
       let empty = 0;
       for (const slot of all("fieldset", box)) {
         const file = slot.querySelector("[type=file]");
+        file?.setCustomValidity(file.files[0]?.size > box.dataset.slots ? box.dataset.tooLarge : "");
         slot.hidden = Boolean(file && !file.value && !slot.querySelector(".wrong")) && ++empty > 1;
       }
     }
