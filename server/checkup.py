@@ -15,6 +15,7 @@ from server.errors import MootError
 from server.ids import new_id
 from server.runtime import Runtime
 from server.settings import Settings
+from server.storage import Storage
 
 QUEUE_SECONDS = 30.0
 # On floors above, so named as text.
@@ -41,6 +42,7 @@ async def check(settings: Settings, dsn: str, say: Callable[[str], object]) -> i
         "webfinger": check_webfinger,
         "mail": check_mail,
         "scorer": check_scorer,
+        "pictures": check_pictures,
     }
     failed = 0
     try:
@@ -122,6 +124,18 @@ async def check_scorer(runtime: Runtime) -> str:
     if reading.scores is None:
         raise Failed(reading.not_scored)
     return f"{reading.scorer} scored a sentence in {(time.perf_counter() - start) * 1000:.0f} ms"
+
+
+async def check_pictures(runtime: Runtime) -> str:
+    """Write a file where pictures are kept, read it and delete it."""
+    storage = await runtime.use(Storage)
+    name, start = f"probe-{new_id()}", time.perf_counter()
+    await storage.put(name, b"probe")
+    found = await storage.get(name)
+    await storage.delete(name)
+    if found != b"probe":
+        raise Failed("FOLKMOOT_MEDIA_URL: another file came back than was put in")
+    return f"a file was written, read and deleted in {(time.perf_counter() - start) * 1000:.0f} ms"
 
 
 def _resolve(target: str) -> typing.Any:

@@ -65,6 +65,21 @@ async def test_a_form_of_another_site_is_not_taken(headers: dict[str, str], take
     assert len(reached) == (6 if taken else 2)
 
 
+async def test_a_handler_may_allow_a_larger_body_to_somebody_it_knows() -> None:
+    async def takes(scope: typing.Any, receive: typing.Any, send: typing.Any) -> None:
+        if scope["path"] == "/known":
+            guards.allowance_of(scope).more(3000, 1.0)
+        message = await receive()
+        await PlainTextResponse(str(len(message["body"])))(scope, receive, send)
+
+    browser = Browser(guards.BodyLimit(takes, size=1000, seconds=1.0))
+    assert (await browser.send("POST", "/known", bytes(3000))).text == "3000"
+    for path, size in (("/known", 3001), ("/", 1001)):
+        with pytest.raises(HTTPException) as refusal:
+            await browser.send("POST", path, bytes(size))
+        assert refusal.value.status_code == 413
+
+
 async def test_every_form_of_the_pages_is_guarded(app: Starlette, browser: Browser) -> None:
     paths = {
         route.path  # type: ignore[attr-defined]
