@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from PIL import Image
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.demo_moot import MODERATOR, RESIDENT
 from tests.browser.pages import ELM, PARKING
-from tests.pictures import png
+from tests.pictures import encoded, png
+from tests.real_moot import until
 
 PAPER = "getComputedStyle(document.documentElement).backgroundColor"
 LIGHT, DARK = "rgb(251, 250, 246)", "rgb(24, 27, 24)"
@@ -85,6 +87,30 @@ async def test_one_picture_after_the_other_is_asked_for_and_the_preview_keeps_th
     await page.locator("#picture-2-file").dispatch_event("change")
     await page.click("main form button:text-is('Send')")
     await expect(page.locator("img[alt='A straw hat']")).to_be_visible()
+
+
+async def test_a_large_photograph_is_made_smaller_before_it_is_sent(page: Page) -> None:
+    """Sooner there, also from a camera whose pictures we would refuse; and upright, as it is seen in the camera."""
+    photo = encoded(Image.effect_noise((4800, 3600), 90).convert("RGB"), "JPEG", quality=60, exif=turned())
+    assert len(photo) > 3 << 20
+    await page.goto(f"{ELM}/write")
+    await page.click("summary:text('Add pictures')")
+    await page.set_input_files("#picture-1-file", {"name": "IMG.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    smaller = "document.querySelector('#picture-1-file').files[0].size < 2 << 20"
+    await until(lambda: page.evaluate(smaller), "a smaller photograph")
+    await page.fill("#title", "Grey")
+    await page.fill("#picture-1-words", "Nothing but grey")
+    await page.click("main form button:text-is('Send')")
+    picture = page.locator("img[alt='Nothing but grey']")
+    await expect(picture).to_be_visible()
+    assert (await picture.get_attribute("width"), await picture.get_attribute("height")) == ("1200", "1600")
+
+
+def turned() -> Image.Exif:
+    """What a camera writes that was held upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
 
 
 async def test_the_queue_by_keyboard(contexts: dict[str, BrowserContext]) -> None:

@@ -27,6 +27,8 @@ BITES = {
     "B5": "tests/hostile/test_impostors.py::test_B5_two_authors_are_none",
     "C1": "tests/federation/test_egress.py::test_C1_no_spelling_of_a_closed_address_is_connected_to[127.0.0.1]",
     "D3": "tests/hostile/test_documents.py::test_D3_no_field_takes_what_no_database_stores[NUL]",
+    "E10": "tests/hostile/test_pictures.py::test_E10_what_is_served_is_a_picture_and_nothing_else",
+    "H2": "tests/hostile/test_pictures.py::test_H2_a_private_picture_is_for_members_and_their_servers",
     "H6": "tests/hostile/test_visibility.py::test_H6_what_nobody_may_read_is_read_nowhere[thread-held]",
     "seen-first": "tests/hostile/test_races.py::test_seen_is_written_with_the_effect_or_not_at_all",
 }

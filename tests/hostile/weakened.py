@@ -25,6 +25,7 @@ from server.db import Conn
 from server.ids import parse_id
 from server.runtime import Runtime
 from server.urls import authority
+from web.pages import media as media_page
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -158,6 +159,20 @@ def see_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(inbox, "SEE", _CommittedAtOnce(inbox.SEE))
 
 
+def show_every_picture(patch: pytest.MonkeyPatch) -> None:
+    """H2: the post is closed, its picture is open to whoever has its address."""
+
+    async def check(*_: object) -> None:
+        return
+
+    patch.setattr(media_page, "_check_may_see", check)
+
+
+def serve_uploads_as_pages(patch: pytest.MonkeyPatch) -> None:
+    """E10: whatever was uploaded is served like a page of ours (Akkoma 3.12)."""
+    patch.setattr(media_page, "HEADERS", {})
+
+
 VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "A3": refuse_and_go_on,
     "A5": check_one_digest,
@@ -167,6 +182,8 @@ VARIANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "B5": take_the_first,
     "C1": trust_the_resolver,
     "D3": take_any_text,
+    "E10": serve_uploads_as_pages,
+    "H2": show_every_picture,
     "H6": serve_what_is_held,
     "seen-first": see_first,
 }

@@ -27,7 +27,29 @@
       }
     }
   };
-  document.addEventListener("change", slots);
+  // Large photographs are made smaller before they leave: sooner there, and nothing goes of where they were taken.
+  const shrink = async (input) => {
+    const photo = input.files[0];
+    if (photo?.type !== "image/jpeg" || photo.size < 500_000) return;
+    const image = await createImageBitmap(photo).catch(() => null);
+    if (!image || input.files[0] !== photo) return;
+    const scale = Math.min(1, 1600 / Math.max(image.width, image.height));
+    const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(image.width * scale), height: Math.round(image.height * scale) });
+    const paper = canvas.getContext("2d");
+    paper.imageSmoothingQuality = "high";
+    paper.drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => {
+      if (!blob || blob.size > photo.size || input.files[0] !== photo) return;
+      const files = new DataTransfer();
+      files.items.add(new File([blob], photo.name, { type: blob.type }));
+      input.files = files.files;
+      slots();
+    }, "image/jpeg", .92);
+  };
+  document.addEventListener("change", ({ target }) => {
+    slots();
+    if (target.matches("[data-slots] [type=file]")) shrink(target);
+  });
   document.addEventListener("input", ({ target }) => {
     if (target.dataset?.draft) drafts.set(target.dataset.draft, target.value);
     if (target.form?.matches("[data-leave]")) dirty.add(target.form);
