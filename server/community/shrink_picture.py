@@ -23,12 +23,18 @@ from PIL import (
 # These and no others: each decoder more is a way in more (F4).
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MAX_PIXELS = 16_000_000
+# As telephones make them; they are decoded at a half of their size or less, so that no more pixels come of them.
+MAX_PIXELS_OF_JPEG = 64_000_000
 # The longer side of the whole picture, and of the small one for lists.
 WHOLE, SMALL = 1600, 480
 MEMORY = 512 << 20
 CPU_SECONDS = 10
 # Without one of these the format would be looked for among all that Pillow knows.
 _LOADED = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+
+
+class TooManyPixels(Exception):
+    """Said by the head of the file, before anything is decoded (F2)."""
 
 
 def confine() -> None:
@@ -42,12 +48,12 @@ def confine() -> None:
 def main() -> None:
     """Write a line of JSON, either `{"problem": …}` or the sizes, and then the two files."""
     confine()
-    # Pillow warns from this many pixels on, and refuses from twice as many on, before it decodes anything (F2).
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+    # Pillow's own limit knows no difference between formats.
+    Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")
     try:
         files = shrunk(sys.stdin.buffer.read())
-    except Image.DecompressionBombError:
+    except TooManyPixels:
         _say({"problem": "pixels"})
     except UnidentifiedImageError:
         _say({"problem": "format"})
@@ -71,8 +77,10 @@ def shrunk(data: bytes) -> list[tuple[tuple[int, int], bytes]]:
 
 def _upright(image: Image.Image) -> Image.Image:
     """The first frame, no larger than WHOLE, in the colours of the web, turned as the camera was held."""
+    _check_pixels(image, MAX_PIXELS_OF_JPEG if image.format == "JPEG" else MAX_PIXELS)
     # A JPEG can be decoded at a half, a quarter or an eighth of its size for less.
     image.draft("RGB", (WHOLE, WHOLE))
+    _check_pixels(image, MAX_PIXELS)
     # Only after it the pixels are there.
     image.load()
     profile = image.info.get("icc_profile") if image.mode == "RGB" else None
@@ -81,6 +89,11 @@ def _upright(image: Image.Image) -> Image.Image:
     if profile:
         picture = _in_srgb(picture, profile)
     return ImageOps.exif_transpose(picture)
+
+
+def _check_pixels(image: Image.Image, at_most: int) -> None:
+    if image.width * image.height > at_most:
+        raise TooManyPixels
 
 
 def _mode(image: Image.Image) -> str:

@@ -20,7 +20,7 @@ _SECONDS = 30
 PROBLEMS = {
     "format": Message("This file is not a picture that we can read: PNG, JPEG, WebP and GIF can be used."),
     "pixels": Message(
-        "This picture has too many pixels. 16 million fit, such as 4600 by 3400. Please make it smaller."
+        "This picture has too many pixels: 16 million fit, and 64 million in a photo (JPEG). Please make it smaller."
     ),
     "damaged": Message("This picture is damaged, so that we cannot read it. Please save it anew and choose it again."),
     "effort": Message("This picture takes too long to read. Please save it anew, smaller, and choose it again."),

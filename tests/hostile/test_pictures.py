@@ -125,6 +125,14 @@ def test_F2_no_bomb_takes_memory_or_time(data: bytes) -> None:
     assert ran.seconds < 5
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_F2_a_large_photograph_is_none(progressive: bool) -> None:
+    """As telephones make them: 54 million pixels."""
+    ran = run(encoded(halves(9_000, 6_000), "JPEG", progressive=progressive))
+    assert ran.head["sizes"][0][:2] == [1600, 1067]
+    assert ran.megabytes < 400
+
+
 async def test_F2_the_program_is_stopped_where_it_takes_too_much(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

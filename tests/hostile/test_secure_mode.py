@@ -47,7 +47,7 @@ async def test_in_secure_mode_every_reader_says_who_they_are(secure: Private, ou
         assert known.header("cache-control") == "private, no-store"
         forged = await moot.browser.send("GET", path, headers={"accept": ACTIVITY, "signature": 'keyId="x"'})
         assert forged.status in (400, 401), path
-    assert asked == 11
+    assert asked == 12
     page = await moot.browser.send("GET", f"/ap/posts/{post.id}", headers={"accept": "text/html"})
     assert page.status == 303
     async with street.runtime.db.transaction() as conn:
