@@ -1,8 +1,8 @@
-"""Forgets what federation need not keep: expired deliveries (with a note), old records, lanes of nobody."""
+"""Forgets what federation need not keep: expired deliveries (with a note), old records, strangers, lanes of nobody."""
 
 import asyncio
 
-from federation import delivery, keys, lanes, senders
+from federation import delivery, keys, lanes, senders, tombstones
 from moderation import defederation, subscriptions
 from server import jobs
 from server.db import Command, Conn, Query, Row
@@ -42,10 +42,11 @@ async def run(runtime: Runtime, _wake: Wake) -> None:
 
 async def tidy(runtime: Runtime) -> None:
     """Each kind in its own transaction, so that one that fails holds up no other."""
-    while await _expire(runtime):
+    while await _expire(runtime) or await _forget_strangers(runtime):
         pass
     for forget in (
-        FORGET_SEEN, FORGET_NOTES, FORGET_ACTIVITIES, keys.FORGET_GONE, senders.FORGET_MISSING, lanes.FORGET, lanes.MEND
+        FORGET_SEEN, FORGET_NOTES, FORGET_ACTIVITIES, keys.FORGET_GONE, senders.FORGET_MISSING, tombstones.FORGET_OLD,
+        lanes.FORGET, lanes.MEND,
     ):  # fmt: skip
         async with runtime.db.transaction() as conn:
             await forget.run(conn)
@@ -63,6 +64,11 @@ async def _expire(runtime: Runtime) -> bool:
     """Give up deliveries that nobody took for 30 days, some at a time; whether there may be more."""
     async with runtime.db.transaction() as conn:
         return await delivery.give_up_expired(conn, AT_ONCE) == AT_ONCE
+
+
+async def _forget_strangers(runtime: Runtime) -> bool:
+    async with runtime.db.transaction() as conn:
+        return await senders.forget_strangers(conn)
 
 
 async def _refresh_software(conn: Conn) -> None:

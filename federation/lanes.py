@@ -94,6 +94,7 @@ WAKE = Command(
           and last_error is distinct from 'status_429'"""
 )
 FREE_ROWS = Command("update deliveries set due_at = clock_now() where host = any($1::text[]) and due_at > clock_now()")
+EXISTS = Command("select exists (select 1 from lanes where host = $1)")
 SOFTWARE = Query(
     Software,
     """select software as name, software_version as version, software_checked_at as checked_at
@@ -156,6 +157,11 @@ def _wait(report: Report) -> float:
 def backoff(failures: int) -> float:
     """Seconds to wait after one more failure than `failures`: a minute, doubling up to six hours, with jitter."""
     return min(FIRST_WAIT * 2.0 ** min(failures, 20), LONGEST_WAIT) * random.uniform(0.8, 1.4)
+
+
+async def exists(conn: Conn, host: str) -> bool:
+    """Whether anything of ours goes to this instance, or lately did."""
+    return bool(await EXISTS.value(conn, host))
 
 
 async def sign_of_life(conn: Conn, host: str) -> bool:

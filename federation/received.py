@@ -11,17 +11,22 @@ from server.urls import Urls
 
 
 class Ignored(MootError):
-    """Nothing to do, and nothing wrong: answered 202 and recorded with its reason."""
+    """Nothing to do, and nothing wrong: answered 202, counted, and recorded where we have to do with its sender.
 
-    def __init__(self, reason: str) -> None:
+    `bars` is the id of what shall have no effect either, should it come later.
+    """
+
+    def __init__(self, reason: str, *, bars: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.bars = bars
 
 
 class Received(msgspec.Struct, frozen=True):
     """`raw` are the bytes as they came. `via` is the remote group that announced the activity, if one did.
 
     `buried`: the sender deleted the object before it came. `policies` are those in force; None: they are asked for.
+    `new`: the sender was not known here until now, and will not be if this is ignored.
     """
 
     sender: Actor
@@ -31,3 +36,4 @@ class Received(msgspec.Struct, frozen=True):
     via: Group | None = None
     buried: bool = False
     policies: Policies | None = None
+    new: bool = False

@@ -94,6 +94,7 @@ async def save_actor(conn: Conn, document: RemoteActor) -> Actor:
     if actor is None:
         # A person does not become a group, nor anybody one of ours (B19, B21).
         raise Unacceptable("kind_changed")
+    await senders.keep_keys(conn, actor.uri)
     await SAVE.run(
         conn, actor.id, document.inbox, document.shared_inbox, document.followers, document.outbox,
         document.featured, document.moderators,
@@ -122,13 +123,18 @@ async def inboxes(conn: Conn, actor_id: int) -> Inboxes | None:
     return await INBOXES.one(conn, actor_id)
 
 
-async def fetch_actor(runtime: Runtime, uri: str, budget: FetchBudget | None = None) -> Actor:
-    """Fetch an actor from its own host and keep it. Raises FetchFailed or Unacceptable."""
+async def read_actor(runtime: Runtime, uri: str, budget: FetchBudget | None = None) -> dict[str, object]:
+    """An actor's document, from its own host. Raises FetchFailed or Unacceptable."""
     outgoing = await runtime.use(client.Outgoing)
     found = await outgoing.fetch_object(uri, budget)
     if Urls(runtime.settings.base_url).is_local(found.id):
         raise Unacceptable("local_id")
-    document = parse.parse_actor(found.document)
+    return found.document
+
+
+async def fetch_actor(runtime: Runtime, uri: str, budget: FetchBudget | None = None) -> Actor:
+    """Fetch an actor from its own host and keep it. Raises FetchFailed or Unacceptable."""
+    document = parse.parse_actor(await read_actor(runtime, uri, budget))
     async with runtime.db.transaction() as conn:
         return await save_actor(conn, document)
 

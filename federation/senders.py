@@ -34,6 +34,10 @@ FETCHES_PER_HOST = limits.Limit(60, 60)
 # Nobody must sign anything to name keys of hosts that they invent: so many a minute on behalf of one address.
 IN_VAIN = limits.Limit(60, 60)
 KEPT_DOCUMENTS = 100
+DOCUMENT_SECONDS = 600.0
+# Whoever signs and has done nothing here: their key is asked for again tomorrow (B27).
+STRANGERS_KEPT = dt.timedelta(days=1)
+FORGOTTEN_AT_ONCE = 1000
 KEPT_KEYS = 2000
 LOADED_SECONDS = 60.0
 
@@ -46,10 +50,12 @@ class _StoredKey(Row, frozen=True):
 
 KNOWN = Query(_StoredKey, "select owner_uri, public_pem, fetched_at from remote_keys where key_id = $1")
 KEEP = Command(
-    """insert into remote_keys (key_id, owner_uri, public_pem) values ($1, $2, $3)
+    """insert into remote_keys (key_id, owner_uri, public_pem, forget_at)
+       values ($1, $2, $3, case when not exists (select 1 from actors where uri = $2) then clock_now() + $4 end)
        on conflict (key_id) do update set owner_uri = excluded.owner_uri, public_pem = excluded.public_pem,
-              fetched_at = clock_now()"""
+              forget_at = excluded.forget_at, fetched_at = clock_now()"""
 )
+KEEP_FOR_GOOD = Command("update remote_keys set forget_at = null where owner_uri = $1 and forget_at is not null")
 MISSING = Command("select reason from missing_keys where key_id = $1 and retry_at > clock_now()")
 MISS = Command(
     """insert into missing_keys (key_id, reason, retry_at) values ($1, $2, clock_now() + $3)
@@ -57,6 +63,15 @@ MISS = Command(
 )
 FOUND = Command("delete from missing_keys where key_id = $1")
 FORGET_OWNER = Command("delete from remote_keys where owner_uri = $1")
+# Chosen before they are compared with those who are known, or all of those would be read. Who came in while their key
+# was being kept stays known by it.
+FORGET_STRANGERS = Command(
+    """
+    with due as materialized (
+        select key_id, owner_uri from remote_keys where forget_at < clock_now() order by forget_at limit $1)
+    delete from remote_keys k using due
+     where k.key_id = due.key_id and not exists (select 1 from actors a where a.uri = due.owner_uri)"""
+)
 FORGET_MISSING = Command("delete from missing_keys where retry_at < clock_now()")
 
 
@@ -78,6 +93,16 @@ async def forget_keys(conn: Conn, owner_uri: str) -> None:
     await FORGET_OWNER.run(conn, owner_uri)
 
 
+async def keep_keys(conn: Conn, owner_uri: str) -> None:
+    """An actor elsewhere has come in, and its keys with it: a farewell is often proven by one that was kept."""
+    await KEEP_FOR_GOOD.run(conn, owner_uri)
+
+
+async def forget_strangers(conn: Conn) -> bool:
+    """Forget keys of whoever has done nothing here, some at a time; whether there may be more."""
+    return await FORGET_STRANGERS.run(conn, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE
+
+
 class Senders:
     """The process's verifier and its keys; a KeySource over the database."""
 
@@ -86,7 +111,7 @@ class Senders:
         self._outgoing = outgoing
         self._own_authority = authority(runtime.settings.base_url)
         self._flights: dict[str, asyncio.Task[PublicKey | None]] = {}
-        self._documents: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._documents: OrderedDict[str, tuple[dict[str, object], float]] = OrderedDict()
         self._loaded: dict[str, tuple[PublicKey, float]] = {}
         self.in_vain = limits.Remembered(IN_VAIN)
         self.verifier = Verifier(
@@ -129,9 +154,22 @@ class Senders:
         self._loaded.pop(key_id, None)
         return await self._together(key_id)
 
+    def document(self, actor_uri: str) -> dict[str, object] | None:
+        """The actor's own document, if it was fetched a moment ago, mostly for its key: spares fetching it again."""
+        document, until = self._documents.get(actor_uri, (None, 0.0))
+        return document if until > time.monotonic() else None
+
     def take_document(self, actor_uri: str) -> dict[str, object] | None:
-        """The actor's own document, if looking for its key has just brought it: spares fetching it again."""
-        return self._documents.pop(actor_uri, None)
+        """The same, once."""
+        document = self.document(actor_uri)
+        self._documents.pop(actor_uri, None)
+        return document
+
+    def keep_document(self, actor_uri: str, document: dict[str, object]) -> None:
+        self._documents[actor_uri] = document, time.monotonic() + DOCUMENT_SECONDS
+        self._documents.move_to_end(actor_uri)
+        if len(self._documents) > KEPT_DOCUMENTS:
+            self._documents.popitem(last=False)
 
     async def is_missing(self, uri: str) -> bool:
         """Whether this key, or this actor, was looked for in vain a moment ago: then nobody is asked again yet."""
@@ -171,11 +209,9 @@ class Senders:
             await self.miss(key_id, failed)
             return None
         async with self._runtime.db.transaction() as conn:
-            await KEEP.run(conn, key_id, key.owner_uri, key.pem)
+            await KEEP.run(conn, key_id, key.owner_uri, key.pem, STRANGERS_KEPT)
             await FOUND.run(conn, key_id)
-        self._documents[key.owner_uri] = document
-        if len(self._documents) > KEPT_DOCUMENTS:
-            self._documents.popitem(last=False)
+        self.keep_document(key.owner_uri, document)
         return key
 
     async def _ask(self, key_id: str) -> tuple[PublicKey, dict[str, object]]:

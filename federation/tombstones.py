@@ -7,6 +7,8 @@ from server.db import Command, Conn
 
 ADD = Command("insert into tombstones (object_uri, actor_uri) values ($1, $2) on conflict do nothing")
 FORGET = Command("delete from tombstones where object_uri = $1 and actor_uri = $2")
+# Whatever comes later than this was not on its way any more.
+FORGET_OLD = Command("delete from tombstones where created_at < clock_now() - interval '35 days'")
 EXISTS = Command("select exists (select 1 from tombstones where object_uri = $1 and actor_uri = $2)")
 
 

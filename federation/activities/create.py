@@ -29,6 +29,9 @@ async def receive(conn: Conn, got: Received) -> None:
         uri = got.activity.object_uri
         if uri is None:
             raise Unacceptable("no_object")
+        if got.new and not any(got.urls.is_local(one) for one in parse.recipients(got.activity.document)):
+            # Nothing is fetched for a stranger who does not even address anybody here (B27).
+            raise Ignored("nobody_here_reads_it")
         await jobs.enqueue(conn, "fetch_announced", {"document": {"object": uri}, "group_id": None})
         return
     if parse.type_of(got.activity.inner) in private.TYPES:

@@ -29,8 +29,8 @@ async def receive(conn: Conn, got: Received) -> None:
     if known is None:
         if authority(uri) != got.sender.host:
             raise Ignored("unknown_post")
-        await tombstones.add(conn, uri, got.sender.uri)
-        return
+        # Its Create may have been overtaken.
+        raise Ignored("nothing_yet", bars=uri)
     post = await posts.by_id(conn, known.id, lock=True)
     if post.author_id != got.sender.id:
         group = await groups.BY_ID.one(conn, post.group_id, None)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from federation import parse, tombstones
+from federation import parse
 from federation.activities import deed, delete, follow
 from federation.attested import VOTES
 from federation.documents import Document
@@ -42,14 +42,14 @@ async def receive(conn: Conn, got: Received) -> None:
     else:
         raise Ignored("nothing_to_undo")
     if not found:
-        await _bar(conn, got, uri_of(undone))
+        raise _bar(got, uri_of(undone))
 
 
-async def _bar(conn: Conn, got: Received, uri: str | None) -> None:
+def _bar(got: Received, uri: str | None) -> Ignored:
     """What is undone may still be on its way: then it comes too late (I-3)."""
     if uri is None or authority(uri) != got.sender.host:
-        raise Ignored("nothing_to_undo")
-    await tombstones.add(conn, uri, got.sender.uri)
+        return Ignored("nothing_to_undo")
+    return Ignored("nothing_yet", bars=uri)
 
 
 async def receive_for_group(conn: Conn, got: Received) -> None:
@@ -87,6 +87,5 @@ async def _by_id_alone(conn: Conn, got: Received) -> None:
         return
     post_id = await votes.POST_OF.value(conn, got.sender.id, uri)
     if post_id is None:
-        await _bar(conn, got, uri)
-    else:
-        await votes.take_back(conn, got.sender, await posts.by_id(conn, post_id))
+        raise _bar(got, uri)
+    await votes.take_back(conn, got.sender, await posts.by_id(conn, post_id))

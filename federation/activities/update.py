@@ -20,6 +20,8 @@ async def receive(conn: Conn, got: Received) -> None:
     inner = got.activity.inner
     uri = got.activity.object_uri
     if uri == got.sender.uri:
+        if got.new:
+            raise Ignored("unknown_actor")
         # An actor may change its key here: it is read from its own address (B3).
         await jobs.enqueue(conn, "refresh_actor", {"uri": uri}, ordering=f"refresh:{uri}"[:200])
         return

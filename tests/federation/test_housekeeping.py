@@ -2,7 +2,7 @@
 
 import pytest
 
-from federation import housekeeping
+from federation import housekeeping, tombstones
 from server.community import actors
 from server.ids import new_id
 from server.runtime import Runtime
@@ -26,6 +26,17 @@ async def test_seen_activities_are_kept_35_days(
     await moved_clock.advance(days=days)
     await housekeeping.tidy(runtime)
     assert await count(runtime, "seen_activities") == left
+
+
+@pytest.mark.parametrize(("days", "left"), [(34, 1), (36, 0)])
+async def test_what_was_deleted_before_it_came_is_remembered_35_days(
+    runtime: Runtime, moved_clock: MovedClock, days: int, left: int
+) -> None:
+    async with runtime.db.transaction() as conn:
+        await tombstones.add(conn, "https://elm.example/1", "https://elm.example/lena")
+    await moved_clock.advance(days=days)
+    await housekeeping.tidy(runtime)
+    assert await count(runtime, "tombstones") == left
 
 
 async def add_activity(runtime: Runtime, kind: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from federation import remote
 from server.runtime import Runtime
 from tests.federation.peer import PUBLIC, Document, Peer, peer
 from tests.federation.street import Street
@@ -70,6 +71,7 @@ class World:
         uri = there.actor(name)
         answer = await self.street.moot.deliver(there.activity("Like", uri, f"{there.base}/notes/0"))
         assert answer.status == 202
+        await remote.fetch_actor(self.street.runtime, uri)
         return uri
 
 

@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 
+from federation import remote
 from moderation import checks, decisions, rules
 from moderation.criteria import WordsCriteria
 from moderation.rules import RuleForm
@@ -82,11 +83,9 @@ class Private:
     async def follow(self, there: Peer, who: str) -> None:
         """Somebody elsewhere asks, and a moderator lets them in."""
         if not (await self.group(self.garden_id)).discoverable:
-            await self.street.moot.deliver(there.activity("Like", who, self.street.urls.post(1)))
+            invited = await remote.fetch_actor(self.street.runtime, who)
             async with self.street.runtime.db.transaction() as conn:
-                person = await actors.by_uri(conn, who)
-                assert person is not None
-                await invitations.invite(conn, await self.group(self.garden_id), person)
+                await invitations.invite(conn, await self.group(self.garden_id), invited)
         assert (await self.street.moot.deliver(there.activity("Follow", who, GARDEN))).status == 202
         async with self.street.runtime.db.transaction() as conn:
             person, group = await actors.by_uri(conn, who), await groups.BY_ID.one(conn, self.garden_id, None)

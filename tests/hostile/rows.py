@@ -92,7 +92,7 @@ ROWS: dict[str, Shown | NotOurs] = {
     "B24": Shown("suspended actors", f"{AUTHORITY}test_B24_whom_we_suspended_does_nothing_here"),
     "B25": Shown("blocked through others", f"{AUTHORITY}test_B25_whom_we_block_comes_in_on_no_path"),
     "B26": NotOurs("badges of verified links", "we show none, neither ours nor others'"),
-    "B27": Shown("what nobody asked for", f"{AUTHORITY}test_B27_what_nobody_here_asked_for_is_only_counted"),
+    "B27": Shown("what nobody asked for", "hostile/test_strangers.py::test_B27_what_nobody_here_asked_for_is_only_counted"),
     "B28": Shown("others' things by address", "hostile/test_others_things.py::test_B28_nobody_changes_what_is_not_theirs"),
     "C1": Shown("literal addresses", f"{EGRESS}test_C1_no_spelling_of_a_closed_address_is_connected_to"),
     "C2": Shown("a second answer of DNS", f"{EGRESS}test_C2_the_second_answer_of_dns_is_judged_too"),

@@ -315,19 +315,3 @@ async def test_B25_whom_we_block_comes_in_on_no_path(world: World, liar: Liar, s
     await street.settle()
     assert (await street.post(answered["object"]["id"])).state == "submitted"
     assert street.lemmy.fetched == []
-
-
-async def test_B27_what_nobody_here_asked_for_is_only_counted(world: World) -> None:
-    street = world.street
-    strangers = [world.evil.actor(f"u{number}") for number in range(25)]
-    for who in strangers:
-        await remote.fetch_actor(street.runtime, who)
-    async with world.assert_no_effect(but={"seen_activities"}, asks=25):
-        for number in range(500):
-            who = strangers[number % 25]
-            note = world.evil.note(who, f"<p>Buy {number}!</p>", cc=[f"{who}/followers"])
-            if number % 3 == 0:
-                note["inReplyTo"] = f"{world.victim.base}/notes/{number}"
-            answer = await street.moot.deliver(world.evil.activity("Create", who, note, to=[PUBLIC]))
-            assert answer.status == 202
-    assert await street.count_posts() == 0

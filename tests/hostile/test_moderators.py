@@ -4,6 +4,7 @@
 
 import pytest
 
+from federation import remote
 from moderation import deeds
 from moderation.deeds import Ban
 from server.community import access, actors, posts
@@ -59,12 +60,8 @@ async def _group_of(world: World, moderator: str) -> int:
     async with world.street.runtime.db.read() as conn:
         known = await actors.by_uri(conn, moderator)
     assert known is not None
-    answer = world.group.activity("Like", uri, f"{world.group.base}/notes/0")
-    assert (await world.street.moot.deliver(answer)).status == 202
+    group = await remote.fetch_actor(world.street.runtime, uri)
     await world.street.settle()
-    async with world.street.runtime.db.read() as conn:
-        group = await actors.by_uri(conn, uri)
-    assert group is not None
     return group.id
 
 
@@ -84,7 +81,7 @@ async def test_B18_what_is_sent_directly_counts_only_by_moderators(
         assert answer.status == 202, deed["type"]
         async with world.street.runtime.db.read() as conn:
             outcome = await conn.fetchval("select outcome from seen_activities where uri = $1", deed["id"])
-        assert outcome == "not_a_moderator", deed["type"]
+        assert outcome == (None if who == "a stranger" else "not_a_moderator"), deed["type"]
 
 
 async def test_B18_another_group_does_nothing_in_this_one(world: World, allotment: Allotment, liar: Liar) -> None:
@@ -162,7 +159,7 @@ async def test_B18_the_list_is_asked_for_no_more_often_than_it_ages(
 async def test_B18_a_list_on_another_host_is_nobodys(world: World) -> None:
     """Whose document names a list elsewhere has none."""
     uri = world.group.actor("shady", "Group", attributedTo=f"{world.evil.base}/u/shady/moderators")
-    assert (await world.street.moot.deliver(world.group.activity("Like", uri, f"{world.group.base}/n"))).status == 202
+    await remote.fetch_actor(world.street.runtime, uri)
     await world.street.settle()
     async with world.street.runtime.db.read() as conn:
         assert await conn.fetchval("select count(*) from moderator_lists") == 0

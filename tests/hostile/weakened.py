@@ -20,7 +20,6 @@ from federation.publickeys import PublicKey
 from federation.received import Received
 from federation.signatures import VerifiedRequest
 from server.community import actors, posts
-from server.community.actors import Actor
 from server.db import Conn
 from server.ids import parse_id
 from server.runtime import Runtime
@@ -49,7 +48,7 @@ def refuse_and_go_on(patch: pytest.MonkeyPatch) -> None:
             async with runtime.db.read() as conn:
                 claimed = await actors.by_uri(conn, activity.actor)
             if claimed is not None:
-                await inbox._effect(runtime, claimed, activity, request.body)
+                await inbox._effect(runtime, claimed.host or "", claimed, activity, request.body)
             raise
 
     patch.setattr(senders, "verify", verify)
@@ -81,14 +80,12 @@ def believe_keys(patch: pytest.MonkeyPatch) -> None:
 def believe_the_host(patch: pytest.MonkeyPatch) -> None:
     """A10: whoever signs speaks for everybody on their server (Fedify, CVE-2025-54888)."""
 
-    async def sender(runtime: Runtime, verified: VerifiedRequest, activity: Activity) -> Actor:
+    def host_of(verified: VerifiedRequest, activity: Activity) -> str:
         if authority(verified.signer_uri) != authority(activity.actor):
             raise BadSignature("signer_is_not_actor")
-        async with runtime.db.read() as conn:
-            claimed = await actors.by_uri(conn, activity.actor)
-        return claimed if claimed is not None else await inbox._stranger(runtime, activity.actor)
+        return authority(activity.actor) or ""
 
-    patch.setattr(inbox, "_sender", sender)
+    patch.setattr(inbox, "_host_of", host_of)
 
 
 def own_by_host(patch: pytest.MonkeyPatch) -> None:

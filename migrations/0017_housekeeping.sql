@@ -1,0 +1,8 @@
+-- federation/senders.py: the key of somebody who has done nothing here is forgotten then; null: its owner is known.
+alter table remote_keys add column forget_at timestamptz;
+update remote_keys k set forget_at = clock_now() + interval '1 day'
+ where not exists (select 1 from actors a where a.uri = k.owner_uri);
+create index remote_keys_forget on remote_keys (forget_at) where forget_at is not null;
+
+-- federation/tombstones.py forgets them by age.
+create index tombstones_at on tombstones (created_at);
