@@ -76,7 +76,10 @@ async def take_totals(conn: Conn, post_id: int, told: NewPoll, raw: bytes | None
     if raw is not None:
         await outbox.keep_received(conn, post_id, TOTALS, raw)
         await polls.tell(conn, post_id)
-    if known.closes_at is None:
+    if polls.is_closed(told.closes_at):
+        # Its author has closed it, before its time or without one: the last votes are told as late as ever.
+        await _ask(conn, post_id, clock.now())
+    elif known.closes_at is None:
         await ask_after_end(conn, post_id, told.closes_at)
     return True
 
@@ -84,7 +87,11 @@ async def take_totals(conn: Conn, post_id: int, told: NewPoll, raw: bytes | None
 async def ask_after_end(conn: Conn, post_id: int, closes_at: dt.datetime | None) -> None:
     """Ask for the last totals of a poll from elsewhere once it has closed: whoever tells them then is not believed."""
     if closes_at is not None and clock.now() < closes_at < clock.now() + ASK_WITHIN:
-        await jobs.enqueue(conn, "settle_poll", {"post_id": post_id}, due_at=closes_at + ASK_AFTER)
+        await _ask(conn, post_id, closes_at)
+
+
+async def _ask(conn: Conn, post_id: int, closes_at: dt.datetime) -> None:
+    await jobs.enqueue(conn, "settle_poll", {"post_id": post_id}, due_at=closes_at + ASK_AFTER)
 
 
 async def spread_vote(conn: Conn, urls: Urls, person_id: int, post_id: int) -> None:

@@ -2,7 +2,12 @@
 
 import datetime as dt
 
+import pytest
+
+from server import clock
 from server.community import groups
+from server.errors import Refused
+from tests.browser_like import Browser
 from tests.conftest import MovedClock
 from tests.federation.peer import PUBLIC, Peer
 from tests.federation.polling import (
@@ -20,6 +25,7 @@ from tests.federation.polling import (
     with_counts,
 )
 from tests.federation.street import Street
+from web.app import create_app
 
 
 async def test_a_poll_from_elsewhere_is_a_thread_with_a_poll(street: Street, piefed: Peer) -> None:
@@ -103,6 +109,50 @@ async def test_an_end_that_was_put_off_is_waited_for(street: Street, moved_clock
     await moved_clock.advance(days=7)
     await street.settle()
     assert (await counts(street, post))[0] == [7, 3, 1]
+
+
+@pytest.mark.parametrize("end", [None, "endTime"])
+@pytest.mark.parametrize("closed", ["when", True])
+async def test_its_author_closes_a_poll_that_has_no_end_or_a_later_one(
+    street: Street, moved_clock: MovedClock, end: str | None, closed: object
+) -> None:
+    """The Update that closes it is the last that is believed; what its server says five minutes later is its end."""
+    asked, post = await arrived(street, **({} if end else {"endTime": None}))
+    assert await vote_here(street, street.ana_id, post, 1)
+    await moved_clock.advance(hours=1)
+    now = clock.now()
+    told = with_counts(asked, 5, 2, 1, votersCount=8, closed=now.isoformat() if closed == "when" else closed)
+    assert await said(street, street.mastodon.activity("Update", street.max, told)) == "done"
+    poll = await poll_of(street, post)
+    assert (poll.closed, poll.settled, poll.counts) == (True, False, [5, 2, 1])
+    assert poll.closes_at is not None
+    assert abs(poll.closes_at - now) < dt.timedelta(minutes=1)
+    late = with_counts(told, 500, 2, 1)
+    assert await said(street, street.mastodon.activity("Update", street.max, late)) == "poll_unchanged"
+    with pytest.raises(Refused, match="This poll has closed"):
+        await vote_here(street, street.mia_id, post, 0)
+    path = asked["id"].removeprefix(street.mastodon.base)
+    street.mastodon.documents[path] = with_counts(told, 6, 2, 1, votersCount=9)
+    await moved_clock.advance(minutes=6)
+    await street.settle()
+    assert await counts(street, post) == ([6, 2, 1], 9)
+    assert (await poll_of(street, post)).settled
+    # Its former end, should it come, is none any more.
+    await moved_clock.advance(days=8)
+    await street.settle()
+    assert street.mastodon.fetched.count(path) == 1
+
+
+async def test_a_poll_without_an_end_stays_open(street: Street, moved_clock: MovedClock) -> None:
+    asked, post = await arrived(street, endTime=None)
+    await moved_clock.advance(days=400)
+    assert await vote_here(street, street.ana_id, post, 1)
+    told = with_counts(asked, 5, 3, 1, votersCount=9)
+    assert await said(street, street.mastodon.activity("Update", street.max, told)) == "done"
+    assert await counts(street, post) == ([5, 3, 1], 9)
+    assert not (await poll_of(street, post)).closed
+    page = await Browser(create_app(street.runtime)).get(f"/t/{post.id}")
+    assert f"9 people have voted · open, without an end · counted at {street.mastodon.host}" in page.words
 
 
 async def test_a_poll_in_a_group_elsewhere(street: Street, piefed: Peer, moved_clock: MovedClock) -> None:
