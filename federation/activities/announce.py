@@ -4,7 +4,7 @@ from federation import attested
 from federation.parse import Unacceptable, is_uri, type_of, uri_of
 from federation.received import Ignored, Received
 from server import jobs
-from server.community import groups, memberships, posts
+from server.community import groups, memberships, posts, votes
 from server.community.groups import Group
 from server.db import Conn
 
@@ -19,18 +19,18 @@ async def receive(conn: Conn, got: Received) -> None:
     Only votes are taken on its word, apart from the others.
     """
     group = await _read_here(conn, got)
-    votes: list[dict[str, object]] = []
+    reported: list[dict[str, object]] = []
     others: list[object] = []
     for announced in _items(got.activity.object):
         if isinstance(announced, dict) and attested.is_vote(announced):
-            votes.append(announced)
+            reported.append(announced)
         else:
             others.append(announced)
     for announced in others[:MAX_FETCHED]:
         await _take(conn, got, group, announced)
-    if votes:
+    if reported:
         # In the order in which the group reports them: what is taken back was given before.
-        args: dict[str, object] = {"group_id": group.id, "deeds": votes}
+        args: dict[str, object] = {"group_id": group.id, "deeds": reported}
         await jobs.enqueue(conn, "take_attested_votes", args, ordering=f"votes:{group.id}")
 
 
@@ -71,4 +71,5 @@ async def _ours(conn: Conn, group: Group, uri: str) -> None:
     post = await posts.by_uri(conn, uri)
     if post is None or post.group_id != group.id:
         raise Ignored("unknown_post")
-    await posts.mark_announced(conn, post.id)
+    if await posts.mark_announced(conn, post.id):
+        await votes.spread_waiting(conn, post)

@@ -61,12 +61,15 @@ async def spread(conn: Conn, urls: Urls, person_id: int, post_id: int, event: st
     person = await actors.by_id(conn, person_id)
     like = build(person.uri, post)
     if person.local:
+        given = await outbox.LATEST_OF.one(conn, person.id, post.id, "Like") if event != "like" else None
+        if event == "waited" and given is not None:
+            # It was told of in the very moment in which the group took the post up.
+            return
         if event == "unlike":
-            given = await outbox.LATEST_OF.one(conn, person.id, post.id, "Like")
             if given is None:
                 return
             like = like | {"id": given.uri}
-        document = like if event == "like" else _undo(like)
+        document = like if event != "unlike" else _undo(like)
         activity = await outbox.record(conn, urls, person.id, document, post_id=post.id, public=False)
         # Who thanked whom in a private group is nobody's business but the group's.
         readers = await outbox.inbox_of(conn, post.author_id) if post.visibility == "public" else []

@@ -377,9 +377,9 @@ async def attach_waiting_replies(conn: Conn, parent: Post) -> None:
             await publish_post(conn, reply)
 
 
-async def mark_announced(conn: Conn, post_id: int) -> None:
-    """The group's own server has announced a post of ours: it is no longer waiting."""
-    await SET_ANNOUNCED.run(conn, post_id)
+async def mark_announced(conn: Conn, post_id: int) -> bool:
+    """The group's own server has announced a post of ours: it is no longer waiting. False where it did so before."""
+    return bool(await SET_ANNOUNCED.run(conn, post_id))
 
 
 async def spread(conn: Conn, post_id: int, event: str) -> None:

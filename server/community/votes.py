@@ -16,6 +16,10 @@ class TakenBack(Row, frozen=True):
     uri: str | None
 
 
+class _Voter(Row, frozen=True):
+    actor_id: int
+
+
 # Taken first: a statement that waits for another vote of the same person still sees the old one, and would count it
 # twice.
 LOCK = Command("select id from posts where id = $1 for no key update")
@@ -101,6 +105,11 @@ COUNT_AGAIN = Command(
     update posts set thank_count = thank_count + 1 where id in (select post_id from counted)"""
 )
 POST_OF = Command("select post_id from votes where actor_id = $1 and uri = $2")
+OURS = Query(
+    _Voter,
+    """select v.actor_id from votes v join actors a on a.id = v.actor_id
+        where v.post_id = $1 and v.value = 1 and a.host is null and a.deleted_at is null order by v.actor_id""",
+)
 MINE = Command("select value from votes where post_id = $1 and actor_id = $2")
 
 
@@ -174,6 +183,19 @@ async def thanked(conn: Conn, post_id: int, person_id: int) -> bool:
     return bool(await MINE.value(conn, post_id, person_id) == 1)
 
 
+async def spread_waiting(conn: Conn, post: Post) -> None:
+    """A post of ours has been taken up by its group: now other servers may hear who thanked for it meanwhile here.
+
+    The caller has just changed the post's row, so that whoever thanks at this moment waits, and is told of as usual.
+    """
+    for voter in await OURS.all(conn, post.id):
+        await _enqueue(conn, voter.actor_id, post, "waited", None)
+
+
 async def _spread(conn: Conn, person: Actor, post: Post, event: str, uri: str | None) -> None:
-    args: dict[str, object] = {"person_id": person.id, "post_id": post.id, "event": event, "uri": uri}
-    await jobs.enqueue(conn, "spread_vote", args, ordering=f"vote:{person.id}:{post.id}")
+    await _enqueue(conn, person.id, post, event, uri)
+
+
+async def _enqueue(conn: Conn, person_id: int, post: Post, event: str, uri: str | None) -> None:
+    args: dict[str, object] = {"person_id": person_id, "post_id": post.id, "event": event, "uri": uri}
+    await jobs.enqueue(conn, "spread_vote", args, ordering=f"vote:{person_id}:{post.id}")

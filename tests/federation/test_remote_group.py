@@ -170,6 +170,52 @@ async def test_votes_that_the_group_announces_are_counted_apart(street: Street, 
     assert garden.there.fetched == []
 
 
+async def thank(garden: Garden, post: Post, *, take_back: bool = False) -> None:
+    """Mia does, who may see what still waits, since she runs the server."""
+    mia = await garden.street.actor(garden.street.mia_id)
+    async with garden.street.runtime.db.transaction() as conn:
+        if take_back:
+            assert await votes.take_back(conn, mia, post)
+        else:
+            await votes.thank(conn, mia, post)
+
+
+async def test_a_thank_for_what_still_waits_is_told_of_once_the_group_took_it_up(
+    street: Street, garden: Garden
+) -> None:
+    post = await garden.write("Leaves", "Who has a rake?")
+    await thank(garden, post)
+    await street.settle()
+    assert street.lemmy.of_type("Like") == []
+    await garden.say("Announce", street.lemmy.of_type("Create")[0])
+    (like,) = street.lemmy.of_type("Like")
+    await garden.say("Announce", street.lemmy.of_type("Create")[0])
+    assert street.lemmy.of_type("Like") == [like]
+    assert (like["actor"], like["object"]) == ("http://moot.test/ap/people/mia", post.uri)
+    await thank(garden, post, take_back=True)
+    await street.settle()
+    assert [undo["object"]["id"] for undo in street.lemmy.of_type("Undo(Like)")] == [like["id"]]
+
+
+async def test_a_thank_in_the_moment_in_which_the_group_takes_it_up_is_told_of_once(
+    street: Street, garden: Garden
+) -> None:
+    """Its own job has not run yet when the Announce comes."""
+    post = await garden.write("Leaves", "Who has a rake?")
+    await thank(garden, post)
+    await garden.say("Announce", street.lemmy.of_type("Create")[0])
+    assert len(street.lemmy.of_type("Like")) == 1
+
+
+async def test_a_thank_that_was_taken_back_while_it_waited_is_never_told_of(street: Street, garden: Garden) -> None:
+    post = await garden.write("Leaves", "Who has a rake?")
+    await thank(garden, post)
+    await thank(garden, post, take_back=True)
+    await street.settle()
+    await garden.say("Announce", street.lemmy.of_type("Create")[0])
+    assert (street.lemmy.of_type("Like"), street.lemmy.of_type("Undo(Like)")) == ([], [])
+
+
 async def test_an_announced_undo_may_name_the_vote_by_its_id_alone(street: Street, garden: Garden) -> None:
     page = await garden.thread(street.lena, "Seeds", "<p>Who swaps seeds?</p>")
     like = garden.there.activity("Like", garden.there.actor("victor"), page["id"])
