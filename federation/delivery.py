@@ -9,17 +9,17 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import asyncpg
 import structlog
 
-from federation import followers, keys, lanes, software
+from federation import blocks, followers, keys, lanes, software
 from federation.attempts import Verdict, attempt
+from federation.blocks import Blocks
 from federation.client import Outgoing
 from federation.signing import Signer
 from federation.turns import Delivery, Load, Turn
-from moderation import instances
 from server import jobs
 from server.db import Command, Conn, Query, Row
 from server.ids import new_id
@@ -49,11 +49,6 @@ class _Body(Row, frozen=True):
 class _Expired(Row, frozen=True):
     id: int
     error: str | None
-
-
-class _Blocking(Row, frozen=True):
-    host: str
-    policy: str
 
 
 # What carries the text of a post; an Undo or a Delete carries none.
@@ -88,7 +83,6 @@ BATCH = Query(
      order by d.id""",
 )
 BODIES = Query(_Body, "select id, body from activities where id = any($1::bigint[])")
-BLOCKING = Query(_Blocking, "select host, policy from instance_policies where host = any($1::text[])")
 DONE = Command("delete from deliveries where id = any($1::bigint[])")
 PARK = Command(
     """update deliveries d
@@ -190,11 +184,11 @@ class Courier:
             return 0
         turns = {lane.host: Turn(lanes.Report(lane, lane.scheme)) for lane in taken}
         async with self._runtime.db.read() as conn:
-            blocked = await _blocked(conn, turns)
-            for row in await BATCH.all(conn, [host for host in turns if host not in blocked], ROWS_PER_TURN):
-                turns[row.host].rows.append(row)
+            blocked = await blocks.upon(conn, turns)
+            for row in await BATCH.all(conn, [host for host in turns if host not in blocked.hosts], ROWS_PER_TURN):
+                turns[row.host].take(row, blocked)
             load = await self._load(conn, turns)
-        await self._set_aside(blocked, [turn for turn in turns.values() if not turn.rows])
+        await self._set_aside(blocked.hosts, [turn for turn in turns.values() if not turn.rows])
         for turn in turns.values():
             if turn.rows:
                 self._turns[asyncio.create_task(self._send(turn, load))] = turn
@@ -215,14 +209,16 @@ class Courier:
         digests = await self._runtime.use(followers.Digests)
         return Load(bodies, signers, await digests.of(conn, comparing))
 
-    async def _set_aside(self, blocked: set[str], empty: Sequence[Turn]) -> None:
+    async def _set_aside(self, blocked: Collection[str], empty: Sequence[Turn]) -> None:
         """Give back the lanes that have nothing to send after all."""
         if not empty:
             return
         async with self._runtime.db.transaction() as conn:
+            dropped = [dropped for turn in empty for dropped in turn.dropped]
             if blocked:
                 # Nothing more goes to an instance once its block has been committed (I-4).
-                dropped = [(row_id, "blocked") for row_id in await OF_HOSTS.value(conn, list(blocked)) or ()]
+                dropped += [(row_id, "blocked") for row_id in await OF_HOSTS.value(conn, list(blocked)) or ()]
+            if dropped:
                 await _drop(conn, dropped)
                 self.counts[Verdict.DROP.value] += len(dropped)
             await WAIT_BEHIND.run(conn, [turn.host for turn in empty])
@@ -232,6 +228,7 @@ class Courier:
         """One lane's turn: its rows in order, until the lane needs rest or the time is over."""
         client = (await self._runtime.use(Outgoing)).client
         began = checked = time.monotonic()
+        blocked = Blocks()
         for row in turn.rows:
             now = time.monotonic()
             if turn.report.error is not None or now > began + TURN_SECONDS:
@@ -239,9 +236,11 @@ class Courier:
             if now > checked + BLOCKS_KNOWN_SECONDS:
                 checked = now
                 async with self._runtime.db.read() as conn:
-                    if await _blocked(conn, [turn.host]):
-                        break
-            if row.ordering in turn.stuck:
+                    blocked = await blocks.upon(conn, [turn.host])
+                if turn.host in blocked.hosts:
+                    break
+            if row.ordering in turn.stuck or blocked.stop(row.sender_id, row.host):
+                # What a group has blocked meanwhile is dropped in the next turn.
                 continue
             signer = load.signers.get(row.sender_id)
             if signer is None:
@@ -301,16 +300,3 @@ async def _drop(conn: Conn, dropped: Sequence[tuple[int, str]]) -> None:
         ids = [row_id for row_id, _ in dropped]
         await NOTE_DROPPED.run(conn, [new_id() for _ in ids], ids, [reason for _, reason in dropped])
         await DONE.run(conn, ids)
-
-
-async def _blocked(conn: Conn, hosts: Iterable[str]) -> set[str]:
-    """Those of `hosts` that are blocked now, in one query."""
-    names = {host: instances.covering_names(host) for host in hosts}
-    asked = list({name for covering in names.values() for name in covering})
-    policies = {row.host: row.policy for row in await BLOCKING.all(conn, asked)}
-    return {host for host, covering in names.items() if _closest(covering, policies) == instances.BLOCKED}
-
-
-def _closest(covering: Sequence[str], policies: Mapping[str, str]) -> str | None:
-    """The policy of the longest name, which is the most exact one."""
-    return next((policies[name] for name in covering if name in policies), None)

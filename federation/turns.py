@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from federation import followers, lanes, software
 from federation.attempts import Attempt, Verdict
+from federation.blocks import Blocks
 from federation.signing import NO_MORE, Signer
 from server.db import Row
 
@@ -67,6 +68,13 @@ class Turn:
     @property
     def host(self) -> str:
         return self.report.lane.host
+
+    def take(self, row: Delivery, blocked: Blocks) -> None:
+        """Have a row to send, unless the group that it comes from has blocked this instance (I-4)."""
+        if blocked.stop(row.sender_id, row.host):
+            self.dropped.append((row.id, "blocked_in_group"))
+        else:
+            self.rows.append(row)
 
     def park(self, row: Delivery, wait: float, reason: str) -> None:
         """Set a row aside for `wait` seconds; later ones of its key wait behind it."""

@@ -105,13 +105,17 @@ async def test_the_lease_of_a_killed_drain_ends(sender: Sender, oak: Sink, moved
     assert oak.received == [uri]
 
 
-async def test_a_block_stops_a_turn_that_has_begun(sender: Sender, oak: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", ["the place", "the group"])
+async def test_a_block_stops_a_turn_that_has_begun(
+    sender: Sender, oak: Sink, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    group_id = sender.actor_id if by == "the group" else None
     monkeypatch.setattr(delivery, "BLOCKS_KNOWN_SECONDS", -1.0)
 
     async def block_then_take(sink: Sink, *_: object) -> web.StreamResponse:
         async with sender.runtime.db.transaction() as conn:
             urls = Urls(sender.runtime.settings.base_url)
-            await instances.set_policy(conn, urls, sink.host, "blocked", "spam", None)
+            await instances.set_policy(conn, urls, sink.host, "blocked", "spam", None, group_id)
         return web.Response(status=202)
 
     oak.mode = block_then_take

@@ -6,8 +6,10 @@ import pytest
 
 from federation import housekeeping, remote, software
 from moderation import defederation, instances
-from server.community import actors, memberships
+from server.community import actors, groups, memberships
+from server.community.groups import GroupForm
 from server.errors import Invalid
+from tests.conftest import MovedClock
 from tests.federation.peer import PUBLIC, Document
 from tests.federation.polling import DAYS, a_vote, ask, counts
 from tests.federation.street import GROUP, Street, addressed
@@ -142,6 +144,51 @@ async def test_nothing_goes_to_a_blocked_server(street: Street, where: str) -> N
     await street.write("The crossing", "Where?")
     assert street.lemmy.inbox == []
     assert street.mastodon.types() == ["Announce(id)"]
+
+
+IN_THE_GROUP = ("in the group", "by not being listed in the group")
+
+
+@pytest.mark.parametrize("where", WAYS)
+async def test_what_waits_for_a_server_is_not_sent_once_it_is_blocked(
+    street: Street, moved_clock: MovedClock, where: str
+) -> None:
+    """What Ana herself says to those who follow her is no matter of the group's."""
+    follow = street.lemmy.activity("Follow", street.lena, street.urls.actor("person", "ana"))
+    assert (await street.moot.deliver(follow)).status == 202
+    await street.settle()
+    street.clear()
+    await street.lemmy.pause()
+    await street.write("The crossing", "Where?")
+    await block(street, street.lemmy.host, where)
+    await street.lemmy.resume()
+    await moved_clock.advance(hours=12)
+    await street.settle()
+    assert street.lemmy.types() == (["Create"] if where in IN_THE_GROUP else [])
+    async with street.runtime.db.read() as conn:
+        assert await conn.fetchval("select count(*) from deliveries") == 0
+        notes = {row["reason"] for row in await conn.fetch("select reason from dropped_deliveries")}
+    assert notes == ({"blocked_in_group"} if where in IN_THE_GROUP else {"blocked"})
+
+
+@pytest.mark.parametrize("where", IN_THE_GROUP)
+async def test_a_groups_block_stops_nothing_of_another_group(
+    street: Street, moved_clock: MovedClock, where: str
+) -> None:
+    async with street.runtime.db.transaction() as conn:
+        oak = await groups.create(conn, street.urls, "oak_street", GroupForm(title="Oak Street"))
+        await memberships.add_moderator(conn, street.mia_id, oak)
+    follow = street.lemmy.activity("Follow", street.lena, street.urls.actor("group", "oak_street"))
+    await street.settle()
+    street.clear()
+    await street.lemmy.pause()
+    assert (await street.moot.deliver(follow)).status == 202
+    await street.settle()
+    await block(street, street.lemmy.host, where)
+    await street.lemmy.resume()
+    await moved_clock.advance(hours=12)
+    await street.settle()
+    assert street.lemmy.types() == ["Accept"]
 
 
 async def test_a_block_of_the_group_ends_nothing_elsewhere(street: Street, liar: Liar) -> None:
