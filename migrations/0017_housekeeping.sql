@@ -6,3 +6,6 @@ create index remote_keys_forget on remote_keys (forget_at) where forget_at is no
 
 -- federation/tombstones.py forgets them by age.
 create index tombstones_at on tombstones (created_at);
+
+-- server/community/votes.py looks for thanks that a ban suspended which has run out: few among all votes.
+create index votes_suspended on votes (actor_id, post_id) where value = 0;

@@ -1,13 +1,17 @@
-"""Forgets what may not be kept: expired sessions and tokens, deleted texts and pictures after 30 days, and more."""
+"""Forgets what may not be kept: expired sessions and tokens, deleted texts and pictures after 30 days, and more.
+
+And ends what a ban that has run out had suspended.
+"""
 
 import asyncio
 
 from server import limits, mail
-from server.community import accounts, media, notifications, polls, posts, sessions, taking_up
+from server.community import accounts, media, notifications, polls, posts, sessions, taking_up, votes
 from server.runtime import Runtime
 from server.worker import Wake
 
 EVERY_SECONDS = 3600.0
+BANS_AT_ONCE = 1000
 
 
 async def run(runtime: Runtime, _wake: Wake) -> None:
@@ -29,3 +33,8 @@ async def tidy(runtime: Runtime) -> None:
         await taking_up.tell_authors(conn)
     async with runtime.db.transaction() as conn:
         await sessions.FORGET.run(conn, sessions.DAYS)
+    async with runtime.db.read() as conn:
+        ended = await votes.without_ban(conn, BANS_AT_ONCE)
+    for one in ended:
+        async with runtime.db.transaction() as conn:
+            await votes.give_back(conn, one)

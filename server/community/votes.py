@@ -3,6 +3,7 @@
 from server import jobs
 from server.community import notifications
 from server.community.actors import Actor
+from server.community.groups import LOCK as LOCK_GROUP
 from server.community.posts import Post
 from server.db import Command, Conn, Query, Row
 from server.errors import Refused
@@ -18,6 +19,13 @@ class TakenBack(Row, frozen=True):
 
 class _Voter(Row, frozen=True):
     actor_id: int
+
+
+class Suspended(Row, frozen=True):
+    """Somebody whose thanks in a group do not count, though no ban is in force any more."""
+
+    person_id: int
+    group_id: int
 
 
 # Taken first: a statement that waits for another vote of the same person still sees the old one, and would count it
@@ -104,6 +112,18 @@ COUNT_AGAIN = Command(
          where v.actor_id = $1 and v.value = 0 and p.id = v.post_id and p.group_id = $2 returning v.post_id)
     update posts set thank_count = thank_count + 1 where id in (select post_id from counted)"""
 )
+# Told by the votes, not by the memberships: whoever has left after the ban ran out has no membership.
+WITHOUT_BAN = Query(
+    Suspended,
+    """select distinct v.actor_id as person_id, p.group_id
+         from votes v join posts p on p.id = v.post_id
+         left join memberships m on m.person_id = v.actor_id and m.target_id = p.group_id
+        where v.value = 0 and (m.banned_until is null or m.banned_until <= clock_now()) limit $1""",
+)
+BANNED = Command(
+    """select exists (select 1 from memberships
+                       where person_id = $1 and target_id = $2 and banned_until > clock_now())"""
+)
 POST_OF = Command("select post_id from votes where actor_id = $1 and uri = $2")
 OURS = Query(
     _Voter,
@@ -174,9 +194,21 @@ async def suspend(conn: Conn, person_id: int, group_id: int) -> None:
 
 
 async def count_again(conn: Conn, person_id: int, group_id: int) -> None:
-    """The ban was lifted: what was suspended counts again."""
+    """The ban is over: what was suspended counts again."""
     await LOCK_VOTED.run(conn, person_id, group_id)
     await COUNT_AGAIN.run(conn, person_id, group_id)
+
+
+async def without_ban(conn: Conn, limit: int) -> list[Suspended]:
+    """Whose bans have run out by themselves, and whose thanks wait to count again."""
+    return await WITHOUT_BAN.all(conn, limit)
+
+
+async def give_back(conn: Conn, ended: Suspended) -> None:
+    """A ban has run out: what it suspended counts again, unless somebody banned them anew in this very moment."""
+    await LOCK_GROUP.run(conn, ended.group_id)
+    if not await BANNED.value(conn, ended.person_id, ended.group_id):
+        await count_again(conn, ended.person_id, ended.group_id)
 
 
 async def thanked(conn: Conn, post_id: int, person_id: int) -> bool:

@@ -4,6 +4,8 @@ import pytest
 from starlette.applications import Starlette
 
 from moderation import deeds
+from server import housekeeping
+from server.community import votes
 from server.runtime import Runtime
 from tests.browser_like import Answer, Browser
 from tests.conftest import MovedClock
@@ -88,6 +90,42 @@ async def test_a_ban_that_ends_lets_them_join_and_leave_again(
     await street.ben.post("/g/elm_street/leave", {})
     left = "select count(*) from memberships m join actors a on a.id = m.person_id where a.name = 'ben'"
     assert await street.runtime.db.pool.fetchval(left) == 0
+
+
+async def thanks(street: Street) -> int:
+    return int(await street.runtime.db.pool.fetchval("select sum(thank_count) from posts"))
+
+
+async def test_thanks_count_again_when_a_ban_has_run_out(street: Street, moved_clock: MovedClock) -> None:
+    ladders = [await thread(street, street.ana, f"Ladder {number}") for number in range(3)]
+    for ladder in ladders:
+        await street.ben.post(f"{ladder.path}/thank", {"thank": "1"})
+    await ban(street, days="1")
+    assert await thanks(street) == 0
+    await housekeeping.tidy(street.runtime)
+    assert await thanks(street) == 0
+    await moved_clock.advance(days=2)
+    # Of one they have thought themselves; and they have left, so that no membership tells of a ban.
+    await street.ben.post(f"{ladders[0].path}/thank", {"thank": "1"})
+    await street.ben.post("/g/elm_street/join", {})
+    await street.ben.post("/g/elm_street/leave", {})
+    for _ in range(2):
+        await housekeeping.tidy(street.runtime)
+        assert await thanks(street) == 3
+
+
+async def test_a_new_ban_keeps_what_the_old_one_suspended(street: Street, moved_clock: MovedClock) -> None:
+    ladder = await thread(street, street.ana)
+    await street.ben.post(f"{ladder.path}/thank", {"thank": "1"})
+    await ban(street, days="1")
+    await moved_clock.advance(days=2)
+    async with street.runtime.db.read() as conn:
+        (ended,) = await votes.without_ban(conn, 10)
+    await ban(street, days="7")
+    async with street.runtime.db.transaction() as conn:
+        await votes.give_back(conn, ended)
+    await housekeeping.tidy(street.runtime)
+    assert await thanks(street) == 0
 
 
 async def test_a_lifted_ban_is_marked_in_the_record_and_tells(street: Street) -> None:
