@@ -71,7 +71,7 @@ READERS = Query(
       from remote_actors r join actors a on a.id = r.actor_id left join lanes l on l.host = a.host
      where r.actor_id in (select person_id from memberships where target_id = $1 and state = 'joined'
                           union all select unnest($2::int8[]))
-       and a.deleted_at is null
+       and a.deleted_at is null and a.suspended_at is null
      order by 2""",
 )
 INBOX_OF = Query(

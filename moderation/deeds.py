@@ -1,7 +1,8 @@
 """What moderators do to a person or to a thread as a whole: ban, close, pin, make moderators. Owns the table `deeds`.
 
-Each is a decision like those about texts: who, when, why and by which rule stand in the public record. Other servers
-are told by the job `spread_deed`.
+What admins do to somebody elsewhere for the whole place is a deed in no group. Each is a decision like those about
+texts: who, when, why and by which rule stand in the public record. Other servers are told of those in groups by the job
+`spread_deed`.
 """
 
 import datetime as dt
@@ -10,7 +11,7 @@ import msgspec
 
 from moderation import decisions, rules
 from server import clock, jobs, text
-from server.community import access, groups, memberships, notifications, polls, posts, standing, votes
+from server.community import access, actors, groups, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
 from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
@@ -30,7 +31,7 @@ class Deed(Row, frozen=True):
     """`post_id` for a thread, `person_id` for a person; `until` only for a ban, and FOR_GOOD for one without end."""
 
     id: int
-    group_id: int
+    group_id: int | None
     moderator_id: int
     verb: str
     person_id: int | None
@@ -53,6 +54,26 @@ class Ban(msgspec.Struct, frozen=True):
     remove_posts: bool = False
 
 
+class Suspension(msgspec.Struct, frozen=True):
+    """What an admin chose about somebody elsewhere; a rule of the place may be named, a reason must be."""
+
+    rule_id: int | None
+    reason: str
+    remove_posts: bool = False
+
+
+class Suspended(Row, frozen=True):
+    """Somebody elsewhere who is kept out of the whole place, and why; `by` is the admin."""
+
+    person_id: int
+    name: str
+    host: str | None
+    title: str
+    reason: str
+    created_at: dt.datetime
+    by: str
+
+
 _SELECT = """
     select id, group_id, moderator_id, verb, person_id, post_id, until, removes_posts, rule_id, rule_version, reason,
            reversed_by, created_at from deeds """
@@ -62,7 +83,7 @@ BY_ID = Query(Deed, _SELECT + "where id = $1")
 STANDING = Query(
     Deed,
     _SELECT
-    + """where group_id = $1 and verb = $2 and person_id is not distinct from $3::int8
+    + """where group_id is not distinct from $1::int8 and verb = $2 and person_id is not distinct from $3::int8
            and post_id is not distinct from $4::int8 and reversed_by is null order by id desc limit 1""",
 )
 BANS = Query(
@@ -77,15 +98,25 @@ ADD = Command(
 REVERSE = Command("update deeds set reversed_by = $2 where id = $1")
 TO_REMOVE = Command(
     """select array_agg(id) from (
-         select id from posts where author_id = $1 and group_id = $2 and state = 'published' and id < $3
+         select id from posts
+          where author_id = $1 and ($2::int8 is null or group_id = $2) and state = 'published' and id < $3
           order by id limit $4) wave"""
 )
 
 
-class _New(msgspec.Struct, frozen=True):
-    """A deed to be written down."""
+SUSPENDED = Query(
+    Suspended,
+    """select d.person_id, a.name, a.host, a.title, d.reason, d.created_at, m.name as by
+         from deeds d join actors a on a.id = d.person_id join actors m on m.id = d.moderator_id
+        where d.verb = 'suspend' and d.reversed_by is null and ($1::int8 is null or d.person_id = $1)
+        order by d.id desc limit $2""",
+)
 
-    group: Group
+
+class _New(msgspec.Struct, frozen=True):
+    """A deed to be written down; one without group is an admin's, for the whole place."""
+
+    group: Group | None
     verb: str
     person_id: int | None = None
     post_id: int | None = None
@@ -143,6 +174,7 @@ async def carry_bans(conn: Conn, old: Actor, new: Actor) -> None:
     Each goes into the record as its moderator had decided it; the moderators of the group are told.
     """
     for deed in await BANS.all(conn, old.id):
+        assert deed.group_id is not None
         group = await groups.BY_ID.one(conn, deed.group_id, None)
         known = await memberships.one(conn, new.id, deed.group_id)
         if group is None or deed.until is None or (known is not None and known.role == "moderator"):
@@ -161,6 +193,42 @@ async def _shut_out(conn: Conn, group: Group, person: Actor, until: dt.datetime)
     await memberships.ban(conn, group, person, until)
     await votes.suspend(conn, person.id, group.id)
     await polls.leave_out(conn, person.id, group.id)
+
+
+async def suspend(conn: Conn, viewer: Viewer, person: Actor, form: Suspension) -> int | None:
+    """Take nothing any more from somebody elsewhere, in no group; None where that is so already.
+
+    Raises NotFound or Invalid by field. One of ours is banned by groups: nobody here loses their account by a click.
+    """
+    access.check_admin(viewer)
+    if person.kind != "person" or person.local or person.deleted_at is not None:
+        raise NotFound("person")
+    rule_id, version = await _place_rule(conn, form.rule_id)
+    reason = _reason(form.reason)
+    if not reason:
+        raise Invalid({"reason": "Please say why, in a sentence: it stands in the record."})
+    if not await actors.suspend(conn, person.id):
+        return None
+    new = _New(
+        None, "suspend", person.id, removes_posts=form.remove_posts, rule_id=rule_id, rule_version=version, reason=reason
+    )  # fmt: skip
+    deed_id = await _add(conn, viewer.account_id, new)
+    if form.remove_posts:
+        await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id})
+    return deed_id
+
+
+async def lift_suspension(conn: Conn, viewer: Viewer, person: Actor) -> int | None:
+    """Let somebody elsewhere take part again; None where nothing keeps them out. What was removed stays removed."""
+    access.check_admin(viewer)
+    if person.local or not await actors.unsuspend(conn, person.id):
+        return None
+    return await _add(conn, viewer.account_id, _New(None, "unsuspend", person.id, reverses="suspend"))
+
+
+async def suspended(conn: Conn, person_id: int | None = None, limit: int = 100) -> list[Suspended]:
+    """Who is kept out of the whole place, the latest first, or this one person. The caller asks for an admin."""
+    return await SUSPENDED.all(conn, person_id, limit)
 
 
 async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | None, reason: str) -> int | None:
@@ -211,7 +279,7 @@ async def by_id(conn: Conn, deed_id: int) -> Deed | None:
 
 
 async def remove_posts(conn: Conn, _runtime: Runtime, *, deed_id: int) -> None:
-    """Job: what the banned had written in the group is removed, some posts at a time."""
+    """Job: what the banned had written in the group, or the suspended anywhere, is removed, some posts at a time."""
     deed = await BY_ID.one(conn, deed_id)
     if deed is None or deed.reversed_by is not None:
         # Lifted before all was gone: what is left stays.
@@ -242,6 +310,14 @@ async def _thread(conn: Conn, viewer: Viewer, post_id: int) -> tuple[Post, Group
     return post, group
 
 
+async def _place_rule(conn: Conn, rule_id: int | None) -> tuple[int | None, int | None]:
+    """A rule of the whole place and its version, where one was named."""
+    if rule_id is None:
+        return None, None
+    rule = await rules.check_rule(conn, None, rule_id)
+    return rule.id, rule.version
+
+
 def _reason(typed: str) -> str:
     return text.check_text("reason", typed, at_most=decisions.MAX_REASON)
 
@@ -249,13 +325,15 @@ def _reason(typed: str) -> str:
 async def _add(conn: Conn, moderator_id: int | None, new: _New) -> int:
     """Write it down, mark what it reverses, and let other servers know in the order of the deeds."""
     deed_id = new_id()
-    earlier = await STANDING.one(conn, new.group.id, new.reverses, new.person_id, new.post_id) if new.reverses else None
+    group_id = new.group.id if new.group else None
+    earlier = await STANDING.one(conn, group_id, new.reverses, new.person_id, new.post_id) if new.reverses else None
     await ADD.run(
-        conn, deed_id, new.group.id, moderator_id, new.verb, new.person_id, new.post_id, new.until,
+        conn, deed_id, group_id, moderator_id, new.verb, new.person_id, new.post_id, new.until,
         new.removes_posts, new.rule_id, new.rule_version, new.reason,
     )  # fmt: skip
     if earlier is not None:
         await REVERSE.run(conn, earlier.id, deed_id)
-    ordering = f"post:{new.post_id}" if new.post_id else f"deed:{new.group.id}:{new.person_id}"
-    await jobs.enqueue(conn, "spread_deed", {"deed_id": deed_id}, ordering=ordering)
+    if group_id is not None:
+        ordering = f"post:{new.post_id}" if new.post_id else f"deed:{group_id}:{new.person_id}"
+        await jobs.enqueue(conn, "spread_deed", {"deed_id": deed_id}, ordering=ordering)
     return deed_id

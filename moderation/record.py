@@ -20,6 +20,7 @@ END = (1 << 63) - 1
 class Entry(Row, frozen=True):
     """One decision or deed in public; its post stays unnamed, and so does whoever was banned. The rule is as it was.
 
+    Without a group it holds for the whole place.
     `until` is a ban's end; `person_title` names who became or was moderator, as the group's page does.
     """
 
@@ -33,9 +34,9 @@ class Entry(Row, frozen=True):
     moderator_id: int
     moderator_name: str
     moderator_title: str
-    group_name: str
+    group_name: str | None
     group_host: str | None
-    group_title: str
+    group_title: str | None
     until: dt.datetime | None
     person_title: str | None
 
@@ -108,10 +109,11 @@ ENTRIES = Query(
         union all
         (select id, verb, reason, reversed_by, created_at, rule_id, rule_version, moderator_id, group_id,
                 until, case when verb in ('promote', 'demote') then person_id end
-           from deeds join groups gr on gr.actor_id = group_id
-          where case when $1::int8 is null then gr.visibility = 'public' else group_id = $1 end and id < $2
+           from deeds left join groups gr on gr.actor_id = group_id
+          where case when $1::int8 is null then group_id is null or gr.visibility = 'public' else group_id = $1 end
+            and id < $2
           order by id desc limit $3)) d
-      join actors m on m.id = d.moderator_id join actors g on g.id = d.group_id
+      join actors m on m.id = d.moderator_id left join actors g on g.id = d.group_id
       left join actors p on p.id = d.person_id
       left join rule_versions v on v.rule_id = d.rule_id and v.version = d.rule_version
      order by d.id desc limit $3""",

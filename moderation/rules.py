@@ -109,8 +109,8 @@ async def by_id(conn: Conn, group_id: int | None, rule_id: int) -> Rule:
     return rule
 
 
-async def check_rule(conn: Conn, group_id: int, rule_id: int | None) -> Rule:
-    """The rule that a form named; raises Invalid where none was chosen or it does not hold in this group."""
+async def check_rule(conn: Conn, group_id: int | None, rule_id: int | None) -> Rule:
+    """The rule that a form named; raises Invalid where none was chosen or it does not hold in this group, or here."""
     rule = None if rule_id is None else await BY_ID.one(conn, rule_id, group_id)
     if rule is None:
         raise Invalid({"rule": "Please choose the rule that this is about."})

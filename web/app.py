@@ -39,6 +39,7 @@ from web.pages import (
     signup,
     standing,
     start,
+    suspensions,
     thread,
     write,
 )
@@ -46,7 +47,7 @@ from web.pages import (
 PAGES = (
     start, group, thread, post, poll, write, account, login, signup, admin, about, queue, decision, record, rules,
     checks, group_settings, instances, instance_import, instance_lists, lookup, bans, standing,
-    media,
+    media, suspensions,
 )  # fmt: skip
 
 

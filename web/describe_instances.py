@@ -3,11 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from moderation import blocklists, subscriptions
+from moderation.deeds import Suspended
 from moderation.defederation import Losses, Plan
 from moderation.instances import Policy
 from moderation.subscriptions import Subscription, Waiting
 from web import present
 from web.views.instances import Change, GroupLoss, ListView, LossesView, PolicyView, Problem, ResidentLoss
+from web.views.parts import SuspendedView
 from web.visit import Visit
 
 # A preview names so many of a kind and counts the rest.
@@ -24,6 +26,16 @@ def policy_view(visit: Visit, policy: Policy, edit_url: str) -> PolicyView:
         edit_url=edit_url,
         by=policy.changed_by_name or "",
         from_list=policy.list_id is not None,
+    )
+
+
+def suspended_view(visit: Visit, one: Suspended) -> SuspendedView:
+    return SuspendedView(
+        person=present.person_view(one.person_id, one.name, one.host, one.title),
+        time=visit.time(one.created_at),
+        by=one.by,
+        reason=one.reason,
+        lift_action=f"/admin/people/{one.person_id}/unsuspend",
     )
 
 

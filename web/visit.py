@@ -147,6 +147,8 @@ class Visit:
 # What `go` may say, translated where it is shown.
 SENTENCES = {
     Message("Saved."),
+    Message("Suspended. Nothing is taken from them any more."),
+    Message("They may take part again."),
     Message("You are logged out."),
     Message("That device is logged out."),
     Message("All other devices are logged out."),

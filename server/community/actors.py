@@ -74,6 +74,7 @@ RENAME_AWAY = Command(
         where lower(name) = lower($1) and host = $2 and uri <> $3"""
 )
 SUSPEND = Command("update actors set suspended_at = clock_now() where id = $1 and suspended_at is null")
+UNSUSPEND = Command("update actors set suspended_at = null where id = $1 and suspended_at is not null")
 MARK_DELETED = Command(
     """update actors set deleted_at = clock_now(), title = '', about_source = '', about_html = '' where id = $1"""
 )
@@ -129,6 +130,15 @@ async def by_id(conn: Conn, actor_id: int) -> Actor:
     if actor is None:
         raise NotFound("actor")
     return actor
+
+
+async def suspend(conn: Conn, actor_id: int) -> bool:
+    """Take nothing from this actor any more; False where that is so already."""
+    return bool(await SUSPEND.run(conn, actor_id))
+
+
+async def unsuspend(conn: Conn, actor_id: int) -> bool:
+    return bool(await UNSUSPEND.run(conn, actor_id))
 
 
 async def anybody(conn: Conn) -> bool:

@@ -140,7 +140,7 @@ REACH = Query(
 )
 HAS_MEMBER_FROM = Command(
     """select exists (select 1 from memberships m join actors a on a.id = m.person_id
-                       where m.target_id = $1 and m.state = 'joined' and a.host = $2)"""
+                       where m.target_id = $1 and m.state = 'joined' and a.host = $2 and a.suspended_at is null)"""
 )
 # People join and leave under the same lock.
 LOCK = Command("select actor_id from groups where actor_id = $1 for no key update")

@@ -119,6 +119,18 @@ async def test_strangers_read_it_nowhere(private: Private) -> None:
     assert "threads" not in listed.words.partition("Garden Club")[2].partition("Elm Street")[0]
 
 
+async def test_whom_admins_suspended_brings_their_server_in_no_more(private: Private) -> None:
+    """Lena is the only member of her server."""
+    post = await private.write(private.garden_id, f"The {SECRET}", "Which?")
+    assert (await private.street.moot.read_as(private.street.lena, post.uri)).status == 200
+    async with private.street.runtime.db.transaction() as conn:
+        lena = await actors.by_uri(conn, private.street.lena)
+        assert lena is not None
+        assert await actors.suspend(conn, lena.id)
+    refused = await private.street.moot.read_as(private.street.lena, post.uri)
+    assert (refused.status, SECRET in refused.text) == (404, False)
+
+
 async def test_who_left_reads_their_own_words_and_no_others(private: Private) -> None:
     """H4: also not through what they were told of while they belonged to it."""
     await private.let_in(private.bert_id)

@@ -65,6 +65,7 @@ BROKEN_LIST = i.ListView(
     0,
     problem="Its server could not be reached.",
 )
+SUSPENDED = p.SuspendedView(TOM, ago(90), "kofi", "The same to everybody.", "/admin/people/40/unsuspend")
 ABOUT = "A place for the people of the Bridge Quarter to talk, help each other and settle things. Run by its residents, on one small machine in the old fire station."
 WRONG = p.Field("Firewood", "Please say in the title what it is about.")
 SORTS = (
@@ -107,6 +108,8 @@ PAGES: dict[str, p.Page] = {
     "report": r.ReportPage(ELM, RULES, OTTO, "Dry beech, the best price in town.", "/t/100", "/t/100/report", p.Field("", "Please choose a rule."), answers_within="a day"),
     "confirm_action": r.ConfirmActionPage("Delete this reply?", "It disappears here at once, and the other servers are asked to delete their copies.", "/t/103/delete", "Delete", "/t/100#p103", "That is a good idea."),
     "profile": r.ProfilePage(TOM, Markup("<p>Two bicycles, one dog.</p>"), (ELM_REF, p.GroupRef("Gardening", GARDEN.url, "lemmy.example")), THREADS[:2], ago(90_000), original_url="https://lemmy.example/u/tom"),
+    "profile_for_admins": r.ProfilePage(TOM, Markup(""), (), (), suspend_url="/admin/people/40/suspend"),
+    "profile_suspended": r.ProfilePage(TOM, Markup(""), (), (), suspended=SUSPENDED),
     "profile_me": r.ProfilePage(ANA, Markup(""), (), (), is_me=True),
     "notifications": r.NotificationsPage(NOTES, OLDER),
     "notifications_empty": r.NotificationsPage(()),
@@ -166,6 +169,9 @@ PAGES: dict[str, p.Page] = {
     "group_settings": m.GroupSettingsPage(ELM, "/g/elm_street/settings", p.Field("Elm Street"), p.Field("Bridge"), p.Field("Our street."), p.Field(""), p.Field("a day"), LANGUAGES, "open", "anyone", True, True, SETTINGS_TABS, visibility="private", may_choose=False),
     "rules_edit": m.RulesEditPage(ELM, tuple(m.EditableRule(rule, "/e", "/r", 1) for rule in RULES), "/g/elm_street/rules/edit", number=p.Field("5"), tabs=SETTINGS_TABS),
     "instances": i.InstancesPage((i.PolicyView("bad.example", "blocked", "Nothing but adverts.", ago(90), "/e", "Kofi"), i.PolicyView("new.example", "limited", "", ago(9000), "/e", from_list=True), i.PolicyView("good.bad.example", "open", "", ago(9), "/e")), "/admin/instances", p.Field("co.uk", "This would reach every server under it."), total=120, next_url="/n", first_url="/f"),
+    "instances_suspended": i.InstancesPage((), "/admin/instances", suspended=(SUSPENDED,)),
+    "suspend": i.SuspendPage(TOM, "/admin/people/40/suspend", RULES, p.Field("", "Please choose the rule that this is about."), p.Field("", "Please say why, in a sentence: it stands in the record."), remove_posts=True),
+    "suspend_without_rules": i.SuspendPage(TOM, "/admin/people/40/suspend", ()),
     "instances_empty": i.InstancesPage((), "/admin/instances"),
     "instances_group": i.InstancesPage((), "/g/elm_street/settings/servers", others="limited", group=ELM, tabs=SETTINGS_TABS),
     "instances_preview": i.InstancesPreviewPage("/a", "/c", LOSSES, (("words", "a.example"), ("seen", "x")), (i.Change("bad.example", None, "blocked", "Harassment"), i.Change("soft.example", "limited", "blocked")), 120, (i.Change("kept.example", "blocked", "limited"),), 1, (i.Problem(3, "b*d.example", "Hidden."),), 1, 4, 1, again=True, whole_list=True),

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from federation import remote
+from moderation import deeds
 from server import limits
 from server.community import access, accounts, actors, farewell, notifications, sessions, timelines
 from server.community.actors import Actor
@@ -15,11 +16,11 @@ from server.db import Conn
 from server.errors import Invalid, NotFound
 from server.ids import parse_id
 from server.messages import Message
-from web import describe, forms, present, session
+from web import describe, describe_instances, forms, present, session
 from web.negotiation import wants_activity
 from web.pages.group import handle_of
 from web.routing import get, post
-from web.views.parts import Choice, Pager
+from web.views.parts import Choice, Pager, SuspendedView
 from web.views.residents import NotificationsPage, ProfilePage, SettingsPage
 from web.visit import LANGUAGE_NAMES, Visit
 
@@ -33,8 +34,9 @@ async def profile_page(visit: Visit) -> Response:
     before = parse_id(visit.request.query_params.get("before", "")) or timelines.END
     async with visit.read() as conn:
         actor = await actors.by_handle(conn, name, host)
-        if actor is None or actor.kind != "person" or actor.suspended_at or actor.deleted_at:
+        if actor is None or actor.kind != "person" or actor.deleted_at:
             raise NotFound("person")
+        suspended = await _suspended(visit, conn, actor) if actor.suspended_at else None
         rows = await timelines.by_author(conn, visit.viewer, actor.id, before, timelines.PAGE + 1)
         new_home = None if actor.local else await remote.new_home(conn, actor.id)
     person = present.person_view(actor.id, actor.name, actor.host, actor.title)
@@ -52,8 +54,22 @@ async def profile_page(visit: Visit) -> Response:
         is_me=actor.id == visit.viewer.account_id,
         original_url=actor.url if actor.host else None,
         moved_to=present.person_view(new_home.id, new_home.name, new_home.host, new_home.title) if new_home else None,
+        suspend_url=f"/admin/people/{actor.id}/suspend" if _may_suspend(visit, actor) else None,
+        suspended=suspended,
     )
     return await visit.show(page)
+
+
+def _may_suspend(visit: Visit, actor: Actor) -> bool:
+    return visit.viewer.admin and not actor.local and actor.suspended_at is None
+
+
+async def _suspended(visit: Visit, conn: Conn, actor: Actor) -> SuspendedView | None:
+    """Why somebody is kept out, for admins, who may let them in again; for everybody else there is no such person."""
+    found = await deeds.suspended(conn, actor.id) if visit.viewer.admin else []
+    if not found:
+        raise NotFound("person")
+    return describe_instances.suspended_view(visit, found[0])
 
 
 async def notifications_page(visit: Visit) -> Response:

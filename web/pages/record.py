@@ -100,7 +100,10 @@ def _entry(visit: Visit, entry: Entry, *, with_group: bool) -> RecordEntry:
     rule = None
     if entry.rule_number is not None and entry.rule_title is not None:
         rule = RuleView("", entry.rule_number, entry.rule_title)
-    page = urls.group_page(entry.group_name, entry.group_host)
+    group = None
+    if with_group and entry.group_name is not None:
+        page = urls.group_page(entry.group_name, entry.group_host)
+        group = GroupRef(entry.group_title or entry.group_name, page, entry.group_host)
     return RecordEntry(
         verb=entry.verb,  # type: ignore[arg-type]  # by the schema
         time=visit.time(entry.created_at),
@@ -108,7 +111,7 @@ def _entry(visit: Visit, entry: Entry, *, with_group: bool) -> RecordEntry:
         rule=rule,
         reason=entry.reason,
         reversed=entry.reversed,
-        group=GroupRef(entry.group_title, page, entry.group_host) if with_group else None,
+        group=group,
         until=visit.time(entry.until) if entry.until is not None and entry.until < FOR_GOOD else None,
         person=entry.person_title or "",
     )

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from web.views.parts import Field, GroupView, Page, PersonView, Tab, TimeView
+from web.views.parts import Field, GroupView, Page, PersonView, RuleView, SuspendedView, Tab, TimeView
 
 PolicyName = Literal["open", "limited", "blocked"]
 
@@ -39,6 +39,20 @@ class InstancesPage(Page, frozen=True):
     first_url: str | None = None
     group: GroupView | None = None
     tabs: Sequence[Tab] = ()
+    suspended: Sequence[SuspendedView] = ()
+
+
+class SuspendPage(Page, frozen=True):
+    """An admin suspends somebody on another server."""
+
+    template: ClassVar[str] = "suspend.html"
+    nav: ClassVar[str] = "admin"
+    person: PersonView
+    action: str
+    rules: Sequence[RuleView]
+    rule: Field = Field()
+    reason: Field = Field()
+    remove_posts: bool = False
 
 
 class Change(Struct, frozen=True):

@@ -18,7 +18,9 @@ NoteKind = Literal[
     "list_changed", "invited", "other",
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
-DeedVerb = Literal["ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote"]
+DeedVerb = Literal[
+    "ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote", "suspend", "unsuspend"
+]  # fmt: skip
 
 
 class TimeView(Struct, frozen=True):
@@ -85,6 +87,16 @@ class RuleView(Struct, frozen=True):
     html: Markup = Markup("")
     version: int = 1
     changed: TimeView | None = None
+
+
+class SuspendedView(Struct, frozen=True):
+    """Somebody elsewhere who is kept out of the whole place, for admins; `lift_action` lets them take part again."""
+
+    person: PersonView
+    time: TimeView
+    by: str
+    reason: str
+    lift_action: str
 
 
 class Answered(Struct, frozen=True):

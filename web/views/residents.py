@@ -21,6 +21,7 @@ from web.views.parts import (
     PostState,
     PostView,
     RuleView,
+    SuspendedView,
     Tab,
     ThreadRow,
     TimeView,
@@ -269,6 +270,8 @@ class ProfilePage(Page, frozen=True):
     is_me: bool = False
     original_url: str | None = None
     moved_to: PersonView | None = None
+    suspend_url: str | None = None
+    suspended: SuspendedView | None = None
 
 
 class NotificationsPage(Page, frozen=True):
