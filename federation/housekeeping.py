@@ -3,6 +3,7 @@
 import asyncio
 
 from federation import delivery, keys, lanes, senders, tombstones
+from federation.activities import farewell
 from moderation import defederation, subscriptions
 from server import jobs
 from server.db import Command, Conn, Query, Row
@@ -46,7 +47,7 @@ async def tidy(runtime: Runtime) -> None:
         pass
     for forget in (
         FORGET_SEEN, FORGET_NOTES, FORGET_ACTIVITIES, keys.FORGET_GONE, senders.FORGET_MISSING, tombstones.FORGET_OLD,
-        lanes.FORGET, lanes.MEND,
+        farewell.FORGET, lanes.FORGET, lanes.MEND,
     ):  # fmt: skip
         async with runtime.db.transaction() as conn:
             await forget.run(conn)

@@ -3,6 +3,8 @@
 Owns the table `farewells`.
 """
 
+import datetime as dt
+
 from federation import outbox
 from federation.documents import PUBLIC, Document
 from server.community import actors
@@ -14,6 +16,7 @@ from server.urls import Urls
 class Told(Row, frozen=True):
     """What became of a farewell: inboxes it went to, those that took it, those it waits for, those that never did."""
 
+    said_at: dt.datetime
     asked: int
     confirmed: int
     waiting: int
@@ -32,16 +35,24 @@ SAY = Command(
     """insert into farewells (actor_id, activity_id, activity_uri, asked) values ($1, $2, $3, $4)
        on conflict do nothing"""
 )
+# After 30 days nobody is asked any more, and after 90 nothing tells who did not take it.
 TOLD = Query(
     Told,
     """
-    select f.asked, f.asked - s.waiting - s.given_up as confirmed, s.waiting, s.given_up
-      from farewells f
+    with lately as (
+        select activity_id, activity_uri, asked, said_at from farewells
+         where said_at > clock_now() - interval '60 days' order by said_at desc limit $1),
+    never as (
+        select activity_uri, count(*)::int as given_up from dropped_deliveries
+         where activity_uri in (select activity_uri from lately) group by 1)
+    select f.said_at, f.asked, f.asked - w.waiting - coalesce(n.given_up, 0) as confirmed, w.waiting,
+           coalesce(n.given_up, 0) as given_up
+      from lately f left join never n on n.activity_uri = f.activity_uri
      cross join lateral (
-        select (select count(*)::int from deliveries d where d.activity_id = f.activity_id) as waiting,
-               (select count(*)::int from dropped_deliveries d where d.activity_uri = f.activity_uri) as given_up) s
-     where f.actor_id = $1""",
+        select count(*)::int as waiting from deliveries d where d.activity_id = f.activity_id) w
+     order by f.said_at desc""",
 )
+FORGET = Command("delete from farewells where said_at < clock_now() - interval '90 days'")
 
 
 async def spread(conn: Conn, runtime: Runtime, *, actor_id: int) -> None:
@@ -55,6 +66,6 @@ async def spread(conn: Conn, runtime: Runtime, *, actor_id: int) -> None:
     await outbox.send(conn, activity, actor.id, readers, f"actor:{actor.id}")
 
 
-async def told(conn: Conn, actor_id: int) -> Told | None:
-    """How far the farewell has come, for whoever asks on behalf of the one who left."""
-    return await TOLD.one(conn, actor_id)
+async def told(conn: Conn, limit: int = 20) -> list[Told]:
+    """How far the farewells of the last weeks have come, the latest first; whose they were is nobody's business now."""
+    return await TOLD.all(conn, limit)

@@ -93,6 +93,13 @@ async def test_her_address_answers_410_and_her_name_is_not_found(street: Street)
     assert (await Browser(create_app(street.runtime)).get("/@ana")).status == 404
 
 
+async def told(street: Street) -> tuple[int, int, int, int]:
+    """Of how many inboxes how many took it, how many are waited for, and how many never took it."""
+    async with street.runtime.db.read() as conn:
+        (one,) = await farewell.told(conn)
+    return one.asked, one.confirmed, one.waiting, one.given_up
+
+
 async def test_every_server_that_may_know_of_her_is_told(street: Street) -> None:
     """Also one whose people never followed her, nor wrote to her: it may have read the group."""
     street.clear()
@@ -100,8 +107,7 @@ async def test_every_server_that_may_know_of_her_is_told(street: Street) -> None
     for there in (street.lemmy, street.mastodon):
         said = [activity for activity in there.inbox if activity["type"] == "Delete"]
         assert [(activity["actor"], activity["object"]) for activity in said] == [(ANA, ANA)]
-    async with street.runtime.db.read() as conn:
-        assert await farewell.told(conn, street.ana_id) == farewell.Told(2, 2, 0, 0)
+    assert await told(street) == (2, 2, 0, 0)
 
 
 async def test_a_server_that_is_away_is_told_later_with_her_own_key(street: Street, moved_clock: MovedClock) -> None:
@@ -110,15 +116,13 @@ async def test_a_server_that_is_away_is_told_later_with_her_own_key(street: Stre
     await leave(street, settle=False)
     await worker.run_until_idle(street.runtime)
     await delivery.drain_once(street.runtime)
-    async with street.runtime.db.read() as conn:
-        assert await farewell.told(conn, street.ana_id) == farewell.Told(2, 1, 1, 0)
+    assert await told(street) == (2, 1, 1, 0)
     await moved_clock.advance(days=20)
     await forgetting.tidy(street.runtime)
     await street.lemmy.resume()
     await street.settle()
     assert [activity["object"] for activity in inbox if activity["type"] == "Delete"] == [ANA]
-    async with street.runtime.db.read() as conn:
-        assert await farewell.told(conn, street.ana_id) == farewell.Told(2, 2, 0, 0)
+    assert await told(street) == (2, 2, 0, 0)
 
 
 async def test_whom_nobody_reached_in_30_days_is_given_up_and_counted(street: Street, moved_clock: MovedClock) -> None:
@@ -128,8 +132,8 @@ async def test_whom_nobody_reached_in_30_days_is_given_up_and_counted(street: St
     await delivery.drain_once(street.runtime)
     await moved_clock.advance(days=32)
     await forgetting.tidy(street.runtime)
+    assert await told(street) == (2, 1, 0, 1)
     async with street.runtime.db.read() as conn:
-        assert await farewell.told(conn, street.ana_id) == farewell.Told(2, 1, 0, 1)
         # And her key with it: nobody can sign in her name any more.
         kept = await conn.fetchval("select count(*) from own_keys where actor_id = $1", street.ana_id)
         others = await conn.fetchval("select count(*) from own_keys")
@@ -168,3 +172,23 @@ async def test_many_posts_are_deleted_in_portions(street: Street, monkeypatch: p
     await leave(street)
     assert {(await street.post(uri)).state for uri in uris} == {"deleted"}
     assert ANA in [activity["object"] for activity in street.lemmy.inbox if activity["type"] == "Delete"]
+
+
+async def test_admins_see_how_far_the_news_has_come(street: Street, moved_clock: MovedClock) -> None:
+    await street.lemmy.pause()
+    await leave(street, settle=False)
+    await worker.run_until_idle(street.runtime)
+    await delivery.drain_once(street.runtime)
+    ada = await browser_of(street, await add_account(street.runtime, "ada", admin=True))
+    page = await ada.get("/admin/instances")
+    assert "1 of 2 inboxes of other servers took the news · 1 has not answered yet" in page.words
+    assert "ana" not in page.words.split()
+    await moved_clock.advance(days=31)
+    await forgetting.tidy(street.runtime)
+    gone = await ada.get("/admin/instances")
+    assert "1 of 2 inboxes of other servers took the news · 1 did not take it within 30 days" in gone.words
+    await moved_clock.advance(days=30)
+    assert "took the news" not in (await ada.get("/admin/instances")).words
+    await moved_clock.advance(days=30)
+    await forgetting.tidy(street.runtime)
+    assert await street.runtime.db.pool.fetchval("select count(*) from farewells") == 0

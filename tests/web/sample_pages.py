@@ -169,7 +169,7 @@ PAGES: dict[str, p.Page] = {
     "group_settings": m.GroupSettingsPage(ELM, "/g/elm_street/settings", p.Field("Elm Street"), p.Field("Bridge"), p.Field("Our street."), p.Field(""), p.Field("a day"), LANGUAGES, "open", "anyone", True, True, SETTINGS_TABS, visibility="private", may_choose=False),
     "rules_edit": m.RulesEditPage(ELM, tuple(m.EditableRule(rule, "/e", "/r", 1) for rule in RULES), "/g/elm_street/rules/edit", number=p.Field("5"), tabs=SETTINGS_TABS),
     "instances": i.InstancesPage((i.PolicyView("bad.example", "blocked", "Nothing but adverts.", ago(90), "/e", "Kofi"), i.PolicyView("new.example", "limited", "", ago(9000), "/e", from_list=True), i.PolicyView("good.bad.example", "open", "", ago(9), "/e")), "/admin/instances", p.Field("co.uk", "This would reach every server under it."), total=120, next_url="/n", first_url="/f"),
-    "instances_suspended": i.InstancesPage((), "/admin/instances", suspended=(SUSPENDED,)),
+    "instances_suspended": i.InstancesPage((), "/admin/instances", suspended=(SUSPENDED,), farewells=(i.FarewellView(ago(90), 43, 40, 1, 2), i.FarewellView(ago(90), 2, 2, 0, 0))),
     "suspend": i.SuspendPage(TOM, "/admin/people/40/suspend", RULES, p.Field("", "Please choose the rule that this is about."), p.Field("", "Please say why, in a sentence: it stands in the record."), remove_posts=True),
     "suspend_without_rules": i.SuspendPage(TOM, "/admin/people/40/suspend", ()),
     "instances_empty": i.InstancesPage((), "/admin/instances"),

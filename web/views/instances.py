@@ -40,6 +40,17 @@ class InstancesPage(Page, frozen=True):
     group: GroupView | None = None
     tabs: Sequence[Tab] = ()
     suspended: Sequence[SuspendedView] = ()
+    farewells: Sequence["FarewellView"] = ()
+
+
+class FarewellView(Struct, frozen=True):
+    """Somebody here deleted their account: of `asked` inboxes elsewhere so many took the news, and so on."""
+
+    time: TimeView
+    asked: int
+    confirmed: int
+    waiting: int
+    given_up: int
 
 
 class SuspendPage(Page, frozen=True):
