@@ -9,7 +9,7 @@ import datetime as dt
 
 import msgspec
 
-from moderation import decisions, rules
+from moderation import decisions, instances, rules
 from server import clock, jobs, text
 from server.community import access, actors, groups, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
@@ -28,7 +28,10 @@ REMOVED_AT_ONCE = 50
 
 
 class Deed(Row, frozen=True):
-    """`post_id` for a thread, `person_id` for a person; `until` only for a ban, and FOR_GOOD for one without end."""
+    """`post_id` for a thread, `person_id` for a person, `host` for all of a server; `until` only for a ban.
+
+    A ban without end has FOR_GOOD.
+    """
 
     id: int
     group_id: int | None
@@ -36,6 +39,7 @@ class Deed(Row, frozen=True):
     verb: str
     person_id: int | None
     post_id: int | None
+    host: str | None
     until: dt.datetime | None
     removes_posts: bool
     rule_id: int | None
@@ -75,8 +79,8 @@ class Suspended(Row, frozen=True):
 
 
 _SELECT = """
-    select id, group_id, moderator_id, verb, person_id, post_id, until, removes_posts, rule_id, rule_version, reason,
-           reversed_by, created_at from deeds """
+    select id, group_id, moderator_id, verb, person_id, post_id, host, until, removes_posts, rule_id, rule_version,
+           reason, reversed_by, created_at from deeds """
 
 BY_ID = Query(Deed, _SELECT + "where id = $1")
 # What a deed takes back: the last one of this verb that stands.
@@ -92,8 +96,8 @@ BANS = Query(
 )
 ADD = Command(
     """insert into deeds (id, group_id, moderator_id, verb, person_id, post_id, until, removes_posts, rule_id,
-                          rule_version, reason)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+                          rule_version, reason, host)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"""
 )
 REVERSE = Command("update deeds set reversed_by = $2 where id = $1")
 TO_REMOVE = Command(
@@ -113,6 +117,22 @@ SUSPENDED = Query(
 )
 
 
+HOSTS = Command("select array_agg(distinct host) from actors where host is not null and position($1::text in host) > 0")
+OF_HOSTS = Command(
+    """select count(*) from posts p join actors a on a.id = p.author_id
+        where a.host = any($1::text[]) and p.state = 'published'"""
+)
+TO_REMOVE_OF_HOSTS = Command(
+    """select array_agg(id order by id) from (
+         select p.id from posts p join actors a on a.id = p.author_id
+          where a.host = any($1::text[]) and p.state = 'published' and p.id < $2 limit $3) wave"""
+)
+CLEARED_LATELY = Command(
+    """select exists (select 1 from deeds
+                       where verb = 'clear' and host = $1 and created_at > clock_now() - interval '1 hour')"""
+)
+
+
 class _New(msgspec.Struct, frozen=True):
     """A deed to be written down; one without group is an admin's, for the whole place."""
 
@@ -126,6 +146,7 @@ class _New(msgspec.Struct, frozen=True):
     rule_version: int | None = None
     reason: str = ""
     reverses: str | None = None
+    host: str | None = None
 
 
 async def ban(conn: Conn, viewer: Viewer, group: Group, person: Actor, form: Ban) -> int:
@@ -209,9 +230,7 @@ async def suspend(conn: Conn, viewer: Viewer, person: Actor, form: Suspension) -
         raise Invalid({"reason": "Please say why, in a sentence: it stands in the record."})
     if not await actors.suspend(conn, person.id):
         return None
-    new = _New(
-        None, "suspend", person.id, removes_posts=form.remove_posts, rule_id=rule_id, rule_version=version, reason=reason
-    )  # fmt: skip
+    new = _New(None, "suspend", person.id, None, None, form.remove_posts, rule_id, version, reason)
     deed_id = await _add(conn, viewer.account_id, new)
     if form.remove_posts:
         await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id})
@@ -229,6 +248,40 @@ async def lift_suspension(conn: Conn, viewer: Viewer, person: Actor) -> int | No
 async def suspended(conn: Conn, person_id: int | None = None, limit: int = 100) -> list[Suspended]:
     """Who is kept out of the whole place, the latest first, or this one person. The caller asks for an admin."""
     return await SUSPENDED.all(conn, person_id, limit)
+
+
+async def left_by(conn: Conn, viewer: Viewer, host: str) -> int:
+    """How many posts of a blocked server's people can be read here; raises NotFound for one that is not blocked."""
+    access.check_admin(viewer)
+    return int(await OF_HOSTS.value(conn, await _hosts(conn, host)))
+
+
+async def clear(conn: Conn, viewer: Viewer, host: str, rule_id: int | None, reason: str) -> int | None:
+    """Remove what a blocked server's people wrote here; None where that was begun within the hour.
+
+    Raises NotFound, or Invalid by field.
+    """
+    access.check_admin(viewer)
+    hosts = await _hosts(conn, host)
+    rule_id, version = await _place_rule(conn, rule_id)
+    said = _reason(reason)
+    if not said:
+        raise Invalid({"reason": "Please say why, in a sentence: it stands in the record."})
+    if await CLEARED_LATELY.value(conn, host):
+        return None
+    new = _New(None, "clear", removes_posts=True, rule_id=rule_id, rule_version=version, reason=said, host=host)
+    deed_id = await _add(conn, viewer.account_id, new)
+    await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id, "hosts": hosts})
+    return deed_id
+
+
+async def _hosts(conn: Conn, host: str) -> list[str]:
+    """The names under which people of a blocked server are known here: its ports and subdomains, but those let in."""
+    policies = await instances.current(conn)
+    if policies.place.get(host) != instances.BLOCKED:
+        raise NotFound("server")
+    found = await HOSTS.value(conn, host) or []
+    return [one for one in found if host in instances.covering_names(one) and policies.of(one) == instances.BLOCKED]
 
 
 async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | None, reason: str) -> int | None:
@@ -278,20 +331,23 @@ async def by_id(conn: Conn, deed_id: int) -> Deed | None:
     return await BY_ID.one(conn, deed_id)
 
 
-async def remove_posts(conn: Conn, _runtime: Runtime, *, deed_id: int) -> None:
-    """Job: what the banned had written in the group, or the suspended anywhere, is removed, some posts at a time."""
+async def remove_posts(conn: Conn, _runtime: Runtime, *, deed_id: int, hosts: list[str] | None = None) -> None:
+    """Job: what the banned wrote in the group, or the suspended or these servers anywhere, is removed by and by."""
     deed = await BY_ID.one(conn, deed_id)
     if deed is None or deed.reversed_by is not None:
         # Lifted before all was gone: what is left stays.
         return
     ground = decisions.Ground(deed.moderator_id, deed.rule_id, deed.rule_version, deed.reason)
-    left = await TO_REMOVE.value(conn, deed.person_id, deed.group_id, deed.id, REMOVED_AT_ONCE) or []
+    if hosts is None:
+        left = await TO_REMOVE.value(conn, deed.person_id, deed.group_id, deed.id, REMOVED_AT_ONCE) or []
+    else:
+        left = await TO_REMOVE_OF_HOSTS.value(conn, hosts, deed.id, REMOVED_AT_ONCE) or []
     for post_id in left:
         post = await posts.by_id(conn, post_id, lock=True)
         if post.state == "published":
             await decisions.remove_after_ban(conn, post, ground)
     if len(left) == REMOVED_AT_ONCE:
-        await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id})
+        await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id, "hosts": hosts})
 
 
 def _check_moderates(viewer: Viewer, group: Group) -> None:
@@ -329,7 +385,7 @@ async def _add(conn: Conn, moderator_id: int | None, new: _New) -> int:
     earlier = await STANDING.one(conn, group_id, new.reverses, new.person_id, new.post_id) if new.reverses else None
     await ADD.run(
         conn, deed_id, group_id, moderator_id, new.verb, new.person_id, new.post_id, new.until,
-        new.removes_posts, new.rule_id, new.rule_version, new.reason,
+        new.removes_posts, new.rule_id, new.rule_version, new.reason, new.host,
     )  # fmt: skip
     if earlier is not None:
         await REVERSE.run(conn, earlier.id, deed_id)

@@ -22,6 +22,7 @@ from web.pages import (
     admin,
     bans,
     checks,
+    clearing,
     decision,
     group,
     group_settings,
@@ -47,7 +48,7 @@ from web.pages import (
 PAGES = (
     start, group, thread, post, poll, write, account, login, signup, admin, about, queue, decision, record, rules,
     checks, group_settings, instances, instance_import, instance_lists, lookup, bans, standing,
-    media, suspensions,
+    media, suspensions, clearing,
 )  # fmt: skip
 
 

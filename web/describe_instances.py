@@ -1,11 +1,12 @@
 """From policies, dry runs and lists to what the pages about other servers show."""
 
 from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import urlencode
 
 from moderation import blocklists, subscriptions
 from moderation.deeds import Suspended
 from moderation.defederation import Losses, Plan
-from moderation.instances import Policy
+from moderation.instances import BLOCKED, Policy
 from moderation.subscriptions import Subscription, Waiting
 from web import present
 from web.views.instances import Change, GroupLoss, ListView, LossesView, PolicyView, Problem, ResidentLoss
@@ -15,9 +16,11 @@ from web.visit import Visit
 # A preview names so many of a kind and counts the rest.
 SHOWN = 100
 LISTS = "/admin/instances/lists"
+CLEAR = "/admin/instances/clear"
 
 
-def policy_view(visit: Visit, policy: Policy, edit_url: str) -> PolicyView:
+def policy_view(visit: Visit, policy: Policy, edit_url: str, *, clears: bool) -> PolicyView:
+    """`clears`: whether this is the list of the place, whose admins may remove what a blocked server has left."""
     return PolicyView(
         host=policy.host,
         policy=policy.policy,  # type: ignore[arg-type]  # by the schema
@@ -26,6 +29,7 @@ def policy_view(visit: Visit, policy: Policy, edit_url: str) -> PolicyView:
         edit_url=edit_url,
         by=policy.changed_by_name or "",
         from_list=policy.list_id is not None,
+        clear_url=f"{CLEAR}?{urlencode({'host': policy.host})}" if clears and policy.policy == BLOCKED else None,
     )
 
 

@@ -149,6 +149,7 @@ SENTENCES = {
     Message("Saved."),
     Message("Suspended. Nothing is taken from them any more."),
     Message("They may take part again."),
+    Message("What its people wrote is being removed."),
     Message("You are logged out."),
     Message("That device is logged out."),
     Message("All other devices are logged out."),

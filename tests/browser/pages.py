@@ -126,6 +126,7 @@ NOT_PAGES = {
     "/t/{post_id}/open": "the page of pinning, with other words",
     "/bans/{deed_id}": "the demo bans nobody; its pieces are those of a decision",
     "/admin/people/{person_id}/suspend": "the demo knows nobody on other servers; its pieces are those of a ban",
+    "/admin/instances/clear": "the demo blocks no server; its pieces are those of a ban",
     "/admin/instances/lists/{list_id}": "the demo subscribes to no list, which would be on another server",
     "/admin/instances/blocked.csv": "a download",
     "/admin/instances/allowed.csv": "a download",

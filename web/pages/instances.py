@@ -69,7 +69,9 @@ async def _show(
     asked = {"q": search, "after": after}
     page = InstancesPage(
         policies=[
-            describe_instances.policy_view(visit, policy, f"{here}?{_query(**asked, edit=policy.host)}#form")
+            describe_instances.policy_view(
+                visit, policy, f"{here}?{_query(**asked, edit=policy.host)}#form", clears=scope.group is None
+            )
             for policy in found.rows
         ],
         action=here,

@@ -20,6 +20,7 @@ class PolicyView(Struct, frozen=True):
     edit_url: str
     by: str = ""
     from_list: bool = False
+    clear_url: str | None = None
 
 
 class InstancesPage(Page, frozen=True):
@@ -51,6 +52,20 @@ class FarewellView(Struct, frozen=True):
     confirmed: int
     waiting: int
     given_up: int
+
+
+class ClearPage(Page, frozen=True):
+    """An admin removes what a blocked server's people wrote; `left` posts of theirs can be read here."""
+
+    template: ClassVar[str] = "clear.html"
+    nav: ClassVar[str] = "admin"
+    host: str
+    left: int
+    action: str
+    cancel_url: str
+    rules: Sequence[RuleView]
+    rule: Field = Field()
+    reason: Field = Field()
 
 
 class SuspendPage(Page, frozen=True):

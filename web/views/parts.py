@@ -19,7 +19,7 @@ NoteKind = Literal[
 ]  # fmt: skip
 Verb = Literal["release", "refuse", "keep", "remove", "restore"]
 DeedVerb = Literal[
-    "ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote", "suspend", "unsuspend"
+    "ban", "unban", "lock", "unlock", "pin", "unpin", "promote", "demote", "suspend", "unsuspend", "clear"
 ]  # fmt: skip
 
 
