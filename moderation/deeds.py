@@ -1,7 +1,7 @@
 """What moderators do to a person or to a thread as a whole: ban, close, pin, make moderators. Owns the table `deeds`.
 
-What admins do to somebody elsewhere for the whole place is a deed in no group. Each is a decision like those about
-texts: who, when, why and by which rule stand in the public record. Other servers are told of those in groups by the job
+Each is a decision like those about texts: who, when, why and by which rule stand in the public record. What admins do
+for the whole place (moderation/suspensions.py) is a deed in no group; of the others other servers are told by the job
 `spread_deed`.
 """
 
@@ -9,9 +9,9 @@ import datetime as dt
 
 import msgspec
 
-from moderation import decisions, instances, rules
+from moderation import decisions, rules
 from server import clock, jobs, text
-from server.community import access, actors, groups, memberships, notifications, polls, posts, standing, votes
+from server.community import access, groups, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
 from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
@@ -58,26 +58,6 @@ class Ban(msgspec.Struct, frozen=True):
     remove_posts: bool = False
 
 
-class Suspension(msgspec.Struct, frozen=True):
-    """What an admin chose about somebody elsewhere; a rule of the place may be named, a reason must be."""
-
-    rule_id: int | None
-    reason: str
-    remove_posts: bool = False
-
-
-class Suspended(Row, frozen=True):
-    """Somebody elsewhere who is kept out of the whole place, and why; `by` is the admin."""
-
-    person_id: int
-    name: str
-    host: str | None
-    title: str
-    reason: str
-    created_at: dt.datetime
-    by: str
-
-
 _SELECT = """
     select id, group_id, moderator_id, verb, person_id, post_id, host, until, removes_posts, rule_id, rule_version,
            reason, reversed_by, created_at from deeds """
@@ -108,32 +88,14 @@ TO_REMOVE = Command(
 )
 
 
-SUSPENDED = Query(
-    Suspended,
-    """select d.person_id, a.name, a.host, a.title, d.reason, d.created_at, m.name as by
-         from deeds d join actors a on a.id = d.person_id join actors m on m.id = d.moderator_id
-        where d.verb = 'suspend' and d.reversed_by is null and ($1::int8 is null or d.person_id = $1)
-        order by d.id desc limit $2""",
-)
-
-
-HOSTS = Command("select array_agg(distinct host) from actors where host is not null and position($1::text in host) > 0")
-OF_HOSTS = Command(
-    """select count(*) from posts p join actors a on a.id = p.author_id
-        where a.host = any($1::text[]) and p.state = 'published'"""
-)
 TO_REMOVE_OF_HOSTS = Command(
     """select array_agg(id order by id) from (
          select p.id from posts p join actors a on a.id = p.author_id
           where a.host = any($1::text[]) and p.state = 'published' and p.id < $2 limit $3) wave"""
 )
-CLEARED_LATELY = Command(
-    """select exists (select 1 from deeds
-                       where verb = 'clear' and host = $1 and created_at > clock_now() - interval '1 hour')"""
-)
 
 
-class _New(msgspec.Struct, frozen=True):
+class New(msgspec.Struct, frozen=True):
     """A deed to be written down; one without group is an admin's, for the whole place."""
 
     group: Group | None
@@ -167,8 +129,8 @@ async def ban(conn: Conn, viewer: Viewer, group: Group, person: Actor, form: Ban
         raise Invalid({"reason": "Please tell them why, in a sentence of your own."})
     until = FOR_GOOD if form.days is None else clock.now() + dt.timedelta(days=form.days)
     await _shut_out(conn, group, person, until)
-    new = _New(group, "ban", person.id, None, until, form.remove_posts, rule.id, rule.version, reason)
-    deed_id = await _add(conn, viewer.account_id, new)
+    new = New(group, "ban", person.id, None, until, form.remove_posts, rule.id, rule.version, reason)
+    deed_id = await add(conn, viewer.account_id, new)
     detail: dict[str, object] = {"deed_id": str(deed_id)}
     await notifications.notify(conn, person.id, "banned", group_id=group.id, detail=detail)
     if form.remove_posts:
@@ -184,7 +146,7 @@ async def lift_ban(conn: Conn, viewer: Viewer, group: Group, person: Actor) -> i
     if not await memberships.lift_ban(conn, group, person):
         return None
     await votes.count_again(conn, person.id, group.id)
-    deed_id = await _add(conn, viewer.account_id, _New(group, "unban", person.id, reverses="ban"))
+    deed_id = await add(conn, viewer.account_id, New(group, "unban", person.id, reverses="ban"))
     await notifications.notify(conn, person.id, "unbanned", group_id=group.id)
     return deed_id
 
@@ -204,8 +166,8 @@ async def carry_bans(conn: Conn, old: Actor, new: Actor) -> None:
             continue
         await _shut_out(conn, group, new, deed.until)
         reason = f"{deed.reason} ({old.handle} → {new.handle})"
-        ban = _New(group, "ban", new.id, None, deed.until, False, deed.rule_id, deed.rule_version, reason)
-        await _add(conn, deed.moderator_id, ban)
+        ban = New(group, "ban", new.id, None, deed.until, False, deed.rule_id, deed.rule_version, reason)
+        await add(conn, deed.moderator_id, ban)
         for moderator in await memberships.moderators(conn, group.id):
             await notifications.notify(conn, moderator.id, "ban_moved", actor_id=new.id, group_id=group.id)
 
@@ -214,74 +176,6 @@ async def _shut_out(conn: Conn, group: Group, person: Actor, until: dt.datetime)
     await memberships.ban(conn, group, person, until)
     await votes.suspend(conn, person.id, group.id)
     await polls.leave_out(conn, person.id, group.id)
-
-
-async def suspend(conn: Conn, viewer: Viewer, person: Actor, form: Suspension) -> int | None:
-    """Take nothing any more from somebody elsewhere, in no group; None where that is so already.
-
-    Raises NotFound or Invalid by field. One of ours is banned by groups: nobody here loses their account by a click.
-    """
-    access.check_admin(viewer)
-    if person.kind != "person" or person.local or person.deleted_at is not None:
-        raise NotFound("person")
-    rule_id, version = await _place_rule(conn, form.rule_id)
-    reason = _reason(form.reason)
-    if not reason:
-        raise Invalid({"reason": "Please say why, in a sentence: it stands in the record."})
-    if not await actors.suspend(conn, person.id):
-        return None
-    new = _New(None, "suspend", person.id, None, None, form.remove_posts, rule_id, version, reason)
-    deed_id = await _add(conn, viewer.account_id, new)
-    if form.remove_posts:
-        await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id})
-    return deed_id
-
-
-async def lift_suspension(conn: Conn, viewer: Viewer, person: Actor) -> int | None:
-    """Let somebody elsewhere take part again; None where nothing keeps them out. What was removed stays removed."""
-    access.check_admin(viewer)
-    if person.local or not await actors.unsuspend(conn, person.id):
-        return None
-    return await _add(conn, viewer.account_id, _New(None, "unsuspend", person.id, reverses="suspend"))
-
-
-async def suspended(conn: Conn, person_id: int | None = None, limit: int = 100) -> list[Suspended]:
-    """Who is kept out of the whole place, the latest first, or this one person. The caller asks for an admin."""
-    return await SUSPENDED.all(conn, person_id, limit)
-
-
-async def left_by(conn: Conn, viewer: Viewer, host: str) -> int:
-    """How many posts of a blocked server's people can be read here; raises NotFound for one that is not blocked."""
-    access.check_admin(viewer)
-    return int(await OF_HOSTS.value(conn, await _hosts(conn, host)))
-
-
-async def clear(conn: Conn, viewer: Viewer, host: str, rule_id: int | None, reason: str) -> int | None:
-    """Remove what a blocked server's people wrote here; None where that was begun within the hour.
-
-    Raises NotFound, or Invalid by field.
-    """
-    access.check_admin(viewer)
-    hosts = await _hosts(conn, host)
-    rule_id, version = await _place_rule(conn, rule_id)
-    said = _reason(reason)
-    if not said:
-        raise Invalid({"reason": "Please say why, in a sentence: it stands in the record."})
-    if await CLEARED_LATELY.value(conn, host):
-        return None
-    new = _New(None, "clear", removes_posts=True, rule_id=rule_id, rule_version=version, reason=said, host=host)
-    deed_id = await _add(conn, viewer.account_id, new)
-    await jobs.enqueue(conn, "remove_banned_posts", {"deed_id": deed_id, "hosts": hosts})
-    return deed_id
-
-
-async def _hosts(conn: Conn, host: str) -> list[str]:
-    """The names under which people of a blocked server are known here: its ports and subdomains, but those let in."""
-    policies = await instances.current(conn)
-    if policies.place.get(host) != instances.BLOCKED:
-        raise NotFound("server")
-    found = await HOSTS.value(conn, host) or []
-    return [one for one in found if host in instances.covering_names(one) and policies.of(one) == instances.BLOCKED]
 
 
 async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | None, reason: str) -> int | None:
@@ -294,8 +188,8 @@ async def close_thread(conn: Conn, viewer: Viewer, post_id: int, rule_id: int | 
     if not await standing.close(conn, post, said):
         return None
     rule_id, version = (rule.id, rule.version) if rule is not None else (None, None)
-    new = _New(group, "lock", post_id=post.id, rule_id=rule_id, rule_version=version, reason=said)
-    deed_id = await _add(conn, viewer.account_id, new)
+    new = New(group, "lock", post_id=post.id, rule_id=rule_id, rule_version=version, reason=said)
+    deed_id = await add(conn, viewer.account_id, new)
     if post.author_id != viewer.account_id:
         await notifications.notify(conn, post.author_id, "closed", post_id=post.id, group_id=group.id)
     return deed_id
@@ -305,7 +199,7 @@ async def open_thread(conn: Conn, viewer: Viewer, post_id: int) -> int | None:
     post, group = await _thread(conn, viewer, post_id)
     if not await standing.open_again(conn, post):
         return None
-    return await _add(conn, viewer.account_id, _New(group, "unlock", post_id=post.id, reverses="lock"))
+    return await add(conn, viewer.account_id, New(group, "unlock", post_id=post.id, reverses="lock"))
 
 
 async def pin_thread(conn: Conn, viewer: Viewer, post_id: int, *, pinned: bool) -> int | None:
@@ -313,8 +207,8 @@ async def pin_thread(conn: Conn, viewer: Viewer, post_id: int, *, pinned: bool) 
     post, group = await _thread(conn, viewer, post_id)
     if not await standing.pin(conn, post, pinned):
         return None
-    new = _New(group, "pin", post_id=post.id) if pinned else _New(group, "unpin", post_id=post.id, reverses="pin")
-    return await _add(conn, viewer.account_id, new)
+    new = New(group, "pin", post_id=post.id) if pinned else New(group, "unpin", post_id=post.id, reverses="pin")
+    return await add(conn, viewer.account_id, new)
 
 
 async def set_role(conn: Conn, viewer: Viewer, group: Group, person: Actor, role: str) -> int:
@@ -322,8 +216,8 @@ async def set_role(conn: Conn, viewer: Viewer, group: Group, person: Actor, role
     _check_moderates(viewer, group)
     await memberships.set_role(conn, group, person.id, role)
     if role == "moderator":
-        return await _add(conn, viewer.account_id, _New(group, "promote", person.id))
-    return await _add(conn, viewer.account_id, _New(group, "demote", person.id, reverses="promote"))
+        return await add(conn, viewer.account_id, New(group, "promote", person.id))
+    return await add(conn, viewer.account_id, New(group, "demote", person.id, reverses="promote"))
 
 
 async def by_id(conn: Conn, deed_id: int) -> Deed | None:
@@ -366,20 +260,12 @@ async def _thread(conn: Conn, viewer: Viewer, post_id: int) -> tuple[Post, Group
     return post, group
 
 
-async def _place_rule(conn: Conn, rule_id: int | None) -> tuple[int | None, int | None]:
-    """A rule of the whole place and its version, where one was named."""
-    if rule_id is None:
-        return None, None
-    rule = await rules.check_rule(conn, None, rule_id)
-    return rule.id, rule.version
-
-
 def _reason(typed: str) -> str:
     return text.check_text("reason", typed, at_most=decisions.MAX_REASON)
 
 
-async def _add(conn: Conn, moderator_id: int | None, new: _New) -> int:
-    """Write it down, mark what it reverses, and let other servers know in the order of the deeds."""
+async def add(conn: Conn, moderator_id: int | None, new: New) -> int:
+    """Write it down, mark what it reverses, and let other servers know in the order of the deeds; returns its id."""
     deed_id = new_id()
     group_id = new.group.id if new.group else None
     earlier = await STANDING.one(conn, group_id, new.reverses, new.person_id, new.post_id) if new.reverses else None

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlencode
 
 from moderation import blocklists, subscriptions
-from moderation.deeds import Suspended
 from moderation.defederation import Losses, Plan
 from moderation.instances import BLOCKED, Policy
 from moderation.subscriptions import Subscription, Waiting
+from moderation.suspensions import Suspended
 from web import present
 from web.views.instances import Change, GroupLoss, ListView, LossesView, PolicyView, Problem, ResidentLoss
 from web.views.parts import SuspendedView

@@ -86,6 +86,7 @@ PAGES: dict[str, tuple[Look, ...]] = {
     "/confirm": looks(f"/confirm?token={SECRET}", STRANGER),
     "/admin/accounts": looks("/admin/accounts", ADMIN),
     "/admin/instances": looks("/admin/instances", ADMIN),
+    "/admin/people": looks("/admin/people", ADMIN),
     "/admin/instances/import": looks("/admin/instances/import", ADMIN),
     "/admin/instances/lists": looks("/admin/instances/lists", ADMIN),
     "/admin/rules": looks("/admin/rules", ADMIN),

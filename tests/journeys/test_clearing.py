@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
-from moderation import deeds, instances, rules
+from moderation import deeds, instances, rules, suspensions
 from moderation.rules import RuleForm
 from server.community import actors, posts
 from server.community.posts import Draft
@@ -140,7 +140,7 @@ async def test_it_reaches_subdomains_but_those_that_were_let_in(place: Place) ->
         await instances.set_policy(conn, street.urls, "good.bad.example", "open", "", None)
     async with street.runtime.db.transaction() as conn:
         with pytest.raises(NotFound):
-            await deeds.clear(conn, street.mia, "bad.example", None, REASON)
+            await suspensions.clear(conn, street.mia, "bad.example", None, REASON)
     form = (await place.ada.get(f"{ADMIN}/clear?host=bad.example")).form("Remove all of it")
     await form.submit(reason=REASON)
     await street.settle()

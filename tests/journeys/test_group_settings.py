@@ -211,7 +211,7 @@ async def test_settings_take_at_most_four_statements(app: Starlette, runtime: Ru
             "/g/elm_street/record", "/g/elm_street/record.csv", "/lookup",
             "/g/elm_street/settings/servers"]  # fmt: skip
     place = ["/admin/rules", "/admin/checks", "/admin/instances", "/admin/instances/import", "/admin/instances/lists",
-             "/admin/instances/blocked.csv", "/groups/new"] if admin else []  # fmt: skip
+             "/admin/instances/blocked.csv", "/admin/people", "/groups/new"] if admin else []  # fmt: skip
     for path in [*PAGES, *more, *place]:
         async with counted(runtime) as statements:
             answer = await mia.get(path, follow=False)

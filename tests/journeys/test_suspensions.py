@@ -87,11 +87,11 @@ async def test_nothing_is_sent_because_they_are_a_member(place: Place) -> None:
 
 async def test_it_is_lifted_where_it_is_listed(place: Place, stranger: Browser) -> None:
     await place.suspend()
-    servers = await place.ada.get("/admin/instances")
-    assert "People who are suspended" in servers.words
-    lifted = await servers.form("Lift the suspension").submit()
+    listed = await (await place.ada.get("/admin/instances")).follow("Suspended and deleted")
+    assert REASON in listed.words
+    lifted = await listed.form("Lift the suspension").submit()
     assert (lifted.path, "They may take part again." in lifted.words) == (place.lena, True)
-    assert "People who are suspended" not in (await place.ada.get("/admin/instances")).words
+    assert "Nobody is." in (await place.ada.get("/admin/people")).words
     await place.says("Again.")
     record = (await stranger.get("/record")).words
     assert "A suspension from this place was lifted." in record

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from federation import remote
-from moderation import deeds
+from moderation import suspensions
 from server import limits
 from server.community import access, accounts, actors, farewell, notifications, sessions, timelines
 from server.community.actors import Actor
@@ -66,7 +66,7 @@ def _may_suspend(visit: Visit, actor: Actor) -> bool:
 
 async def _suspended(visit: Visit, conn: Conn, actor: Actor) -> SuspendedView | None:
     """Why somebody is kept out, for admins, who may let them in again; for everybody else there is no such person."""
-    found = await deeds.suspended(conn, actor.id) if visit.viewer.admin else []
+    found = await suspensions.suspended(conn, actor.id) if visit.viewer.admin else []
     if not found:
         raise NotFound("person")
     return describe_instances.suspended_view(visit, found[0])

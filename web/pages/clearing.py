@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.routing import Route
 
-from moderation import deeds
+from moderation import suspensions
 from server import limits, text
 from server.community import access
 from server.errors import Invalid, NotFound
@@ -34,7 +34,7 @@ async def _show(
     access.check_admin(visit.viewer)
     host = _host(typed)
     async with visit.read() as conn:
-        left = await deeds.left_by(conn, visit.viewer, host)
+        left = await suspensions.left_by(conn, visit.viewer, host)
         glance = await visit.look_beside(conn)
     said = {name: visit.say(wrong) for name, wrong in (errors or {}).items()}
     page = ClearPage(
@@ -62,7 +62,7 @@ async def clear(visit: Visit) -> Response:
     try:
         form = forms.decode(ClearTyped, typed)
         async with visit.change() as conn:
-            await deeds.clear(conn, visit.viewer, _host(typed), parse_id(form.rule), form.reason)
+            await suspensions.clear(conn, visit.viewer, _host(typed), parse_id(form.rule), form.reason)
     except Invalid as invalid:
         return await _show(visit, typed, invalid.fields, 422)
     return visit.go(HERE, "What its people wrote is being removed.")

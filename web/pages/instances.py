@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from federation.activities import farewell
-from moderation import deeds, defederation, instances
+from moderation import defederation, instances
 from moderation.instances import OTHERS, ListPage, Policy
 from server import limits, text
 from server.db import Conn
@@ -15,7 +14,7 @@ from server.errors import Invalid, NotFound
 from web import describe_instances, forms
 from web.pages.scope import Scope, check_may_ask, scope_of
 from web.routing import get, post
-from web.views.instances import FarewellView, InstancesPage, InstancesPreviewPage
+from web.views.instances import InstancesPage, InstancesPreviewPage
 from web.visit import Visit
 
 HERE = "/admin/instances"
@@ -63,8 +62,6 @@ async def _show(
     search, after = _plain(query.get("q", "")[:MAX_SEARCH]), _plain(query.get("after", "")[: instances.MAX_HOST])
     found = await instances.listed(conn, scope.group_id, search=search, after=after)
     shown = typed if typed is not None else await _edited(conn, scope, found, _plain(query.get("edit", "")))
-    kept_out = await deeds.suspended(conn) if scope.group is None else []
-    left = await farewell.told(conn) if scope.group is None else []
     said = {name: visit.say(wrong) for name, wrong in (errors or {}).items()}
     asked = {"q": search, "after": after}
     page = InstancesPage(
@@ -85,10 +82,6 @@ async def _show(
         first_url=f"{here}?{_query(q=search)}".rstrip("?") if after else None,
         group=scope.view,
         tabs=scope.tabs,
-        suspended=[describe_instances.suspended_view(visit, one) for one in kept_out],
-        farewells=[
-            FarewellView(visit.time(one.said_at), one.asked, one.confirmed, one.waiting, one.given_up) for one in left
-        ],
     )
     return await visit.show(page, status)
 

@@ -1,21 +1,22 @@
-"""Admins keep one person of another server out of the whole place, and let them in again."""
+"""Admins keep one person of another server out of the whole place, let them in again, and see who left for good."""
 
 from collections.abc import Mapping
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from moderation import deeds
+from federation.activities import farewell
+from moderation import suspensions
 from server import limits
 from server.community import access
 from server.community.actors import Actor
 from server.db import Conn
-from server.errors import Invalid, NotFound
+from server.errors import Invalid
 from server.ids import parse_id
-from web import describe, forms, present
+from web import describe, describe_instances, forms, present
 from web.pages.group_settings import person_of
 from web.routing import get, post
-from web.views.instances import SuspendPage
+from web.views.instances import FarewellView, PeoplePage, SuspendPage
 from web.visit import Visit
 
 
@@ -25,16 +26,29 @@ class SuspendTyped(forms.Form, frozen=True):
     remove_posts: str = ""
 
     @property
-    def suspension(self) -> deeds.Suspension:
-        return deeds.Suspension(parse_id(self.rule), self.reason, self.remove_posts == "1")
+    def suspension(self) -> suspensions.Suspension:
+        return suspensions.Suspension(parse_id(self.rule), self.reason, self.remove_posts == "1")
 
 
 async def _person(visit: Visit, conn: Conn) -> Actor:
     """Somebody on another server; one of ours is no matter of these pages."""
     person = await person_of(visit, conn)
-    if person.kind != "person" or person.local or person.deleted_at is not None:
-        raise NotFound("person")
+    suspensions.check_may_suspend(visit.viewer, person)
     return person
+
+
+async def people_page(visit: Visit) -> Response:
+    access.check_admin(visit.viewer)
+    async with visit.read() as conn:
+        kept_out = await suspensions.suspended(conn)
+        left = await farewell.told(conn)
+    page = PeoplePage(
+        suspended=[describe_instances.suspended_view(visit, one) for one in kept_out],
+        farewells=[
+            FarewellView(visit.time(one.said_at), one.asked, one.confirmed, one.waiting, one.given_up) for one in left
+        ],
+    )
+    return await visit.show(page)
 
 
 async def suspend_page(visit: Visit) -> Response:
@@ -67,7 +81,7 @@ async def suspend(visit: Visit) -> Response:
         form = forms.decode(SuspendTyped, typed)
         async with visit.change() as conn:
             person = await _person(visit, conn)
-            await deeds.suspend(conn, visit.viewer, person, form.suspension)
+            await suspensions.suspend(conn, visit.viewer, person, form.suspension)
     except Invalid as invalid:
         return await _show(visit, typed, invalid.fields, 422)
     return visit.go(_profile(person), "Suspended. Nothing is taken from them any more.")
@@ -78,7 +92,7 @@ async def lift(visit: Visit) -> Response:
     await forms.fields_of(visit.request)
     async with visit.change() as conn:
         person = await _person(visit, conn)
-        await deeds.lift_suspension(conn, visit.viewer, person)
+        await suspensions.lift_suspension(conn, visit.viewer, person)
     return visit.go(_profile(person), "They may take part again.")
 
 
@@ -87,6 +101,7 @@ def _profile(person: Actor) -> str:
 
 
 ROUTES: list[Route] = [
+    get("/admin/people", people_page),
     get("/admin/people/{person_id}/suspend", suspend_page),
     post("/admin/people/{person_id}/suspend", suspend, limits.WRITE),
     post("/admin/people/{person_id}/unsuspend", lift, limits.WRITE),

@@ -40,8 +40,6 @@ class InstancesPage(Page, frozen=True):
     first_url: str | None = None
     group: GroupView | None = None
     tabs: Sequence[Tab] = ()
-    suspended: Sequence[SuspendedView] = ()
-    farewells: Sequence["FarewellView"] = ()
 
 
 class FarewellView(Struct, frozen=True):
@@ -66,6 +64,15 @@ class ClearPage(Page, frozen=True):
     rules: Sequence[RuleView]
     rule: Field = Field()
     reason: Field = Field()
+
+
+class PeoplePage(Page, frozen=True):
+    """Who is kept out of the place, and how far the news of deleted accounts has come."""
+
+    template: ClassVar[str] = "people.html"
+    nav: ClassVar[str] = "admin"
+    suspended: Sequence[SuspendedView]
+    farewells: Sequence[FarewellView]
 
 
 class SuspendPage(Page, frozen=True):
