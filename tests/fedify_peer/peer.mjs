@@ -89,6 +89,8 @@ federation.setNodeInfoDispatcher("/nodeinfo/2.1", () => ({
 
 federation
   .setInboxListeners("/users/{identifier}/inbox", "/inbox")
+  // Who signs when a key is asked for that the shared inbox needs: one in secure mode gives it to nobody else.
+  .setSharedKeyDispatcher(() => ({ identifier: "alice" }))
   .on(Activity, async (context, activity) => {
     journal.add({
       kind: "received", // verified by Fedify, or this listener would not have been called

@@ -1,6 +1,7 @@
 """Fedify and a moot of ours at https addresses with real names, each checking the other's certificate and signatures.
 
-Both roles: our group with a member there, and a group there with a member here.
+Both roles: our group with a member there, and a group there with a member here. All of it twice: of a moot that anybody
+may read, and of one in secure mode.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.federation.peer import PUBLIC, Document
+from tests.federation.peer import ACTIVITY, PUBLIC, Document
 from tests.fedify_peer.peer import FedifyPeer, fedify_peer
 from tests.peers.named_moot import named_moot
 from tests.peers.network import Place, network
@@ -29,10 +30,15 @@ async def places() -> AsyncIterator[dict[str, Place]]:
         yield made
 
 
-@pytest.fixture(scope="module")
-async def town(places: dict[str, Place], cluster: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+@pytest.fixture(scope="module", params=["open", "secure"])
+async def town(
+    request: pytest.FixtureRequest,
+    places: dict[str, Place],
+    cluster: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Town]:
     async with named_moot(places["group.test"], cluster, tmp_path_factory.mktemp("town")) as moot:
-        made = Town(moot)
+        made = Town(moot, secure=request.param == "secure")
         await made.open()
         yield made
         for role in ("web", "worker"):
@@ -88,6 +94,12 @@ def ap(town: Town, page: str) -> str:
     return f"{town.moot.base}{page.partition('#')[0].replace('/t/', '/ap/posts/')}"
 
 
+async def unsigned_get(town: Town, uri: str) -> int:
+    """The status of an answer to who asks for this document of ours and does not say who they are."""
+    stranger = town.moot.browser()
+    return (await stranger.send("GET", uri.removeprefix(town.moot.base), headers={"accept": ACTIVITY})).status
+
+
 async def page_of(town: Town, uri: str) -> str:
     async def look() -> int | None:
         found: int | None = await town.moot.value("select id from posts where uri = $1 and state = 'published'", uri)
@@ -97,6 +109,8 @@ async def page_of(town: Town, uri: str) -> str:
 
 
 async def test_each_finds_the_other_by_its_handle(town: Town, peer: FedifyPeer) -> None:
+    # In secure mode all that Fedify reads below it reads because it says who it is.
+    assert await unsigned_get(town, town.group) == (401 if town.secure else 200)
     for handle in ("@elm_street@group.test", "acct:elm_street@group.test", town.group):
         group = (await peer.ask("lookup", uri=handle))["object"]
         assert (group["id"], group["type"], group["name"]) == (town.group, "Group", "Elm Street")
@@ -119,6 +133,7 @@ async def test_our_group_is_read_there(town: Town, peer: FedifyPeer) -> None:
     whole = await announced_as(peer, "Create", uri)
     assert (whole["actor"], whole["object"]["name"]) == (f"{town.moot.base}/ap/people/ana", "The crossing")
     assert (await peer.ask("lookup", uri=uri))["object"]["name"] == "The crossing"
+    assert await unsigned_get(town, uri) == (401 if town.secure else 200)
 
     await peer.ask("create", group="@elm_street@group.test", content="<p>At the bridge.</p>", inReplyTo=uri)
     page = await seen(town.ana, thread, "At the bridge.")
@@ -145,7 +160,8 @@ async def test_what_is_done_there_is_seen_here(town: Town, peer: FedifyPeer) -> 
 async def test_a_thread_from_there_is_thanked_removed_and_put_back(town: Town, peer: FedifyPeer) -> None:
     note = await peer.ask("create", group=town.group, content="<p>My uncle's shop</p><p>Buy there.</p>")
     thread = await page_of(town, note["object"])
-    await (await town.ana.get(thread)).form("Thank").submit()
+    # She was never heard of there, so that her key is asked for now.
+    await (await town.mia.get(thread)).form("Thank").submit()
     await received(peer, "Like", note["object"])
     boost = await peer.wait(type="Announce", object=note["object"], seconds=30)
     page = await (await town.mia.get(thread)).follow("Remove (moderator)")

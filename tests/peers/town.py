@@ -17,10 +17,12 @@ NOBODYS = f"sig1=:{base64.b64encode(bytes(256)).decode()}:"
 
 
 class Town:
-    """Elm Street on our moot with the moderator Mia and the resident Ana."""
+    """Elm Street on our moot with the moderator Mia and the resident Ana; `secure`: for those alone who sign."""
 
-    def __init__(self, moot: RealMoot) -> None:
+    def __init__(self, moot: RealMoot, *, secure: bool = False) -> None:
         self.moot = moot
+        self.secure = secure
+        moot.environ["FOLKMOOT_SECURE_MODE"] = str(secure).lower()
         self.group = f"{moot.base}/ap/groups/elm_street"
         self.inbox = f"{moot.base}/ap/inbox"
 
