@@ -1,4 +1,4 @@
-"""Collections that we serve: outbox, featured, moderators, replies, context; paged, followers as a count alone."""
+"""Collections that we serve: outbox, featured, moderators, replies, context; paged."""
 
 import msgspec
 
@@ -38,6 +38,16 @@ FOLLOWERS_OF_HOST = Query(
     Item,
     """select a.id as key, a.uri as item from memberships m join actors a on a.id = m.person_id
         where m.target_id = $1 and m.state = 'joined' and a.host = $2 order by a.id""",
+)
+# Those of our people who say so; what people elsewhere want we cannot know. The oldest account first, so that nobody
+# learns when somebody joined.
+FOLLOWERS_SHOWN = Query(
+    Item,
+    """select m.person_id as key, a.uri as item
+         from memberships m join accounts c on c.actor_id = m.person_id join actors a on a.id = m.person_id
+        where m.target_id = $1 and m.state = 'joined' and m.person_id > $2 and c.shows_groups
+          and a.suspended_at is null
+        order by m.person_id limit $3""",
 )
 MODERATORS = Query(
     Item,
@@ -111,6 +121,15 @@ async def outbox_page(conn: Conn, actor_id: int, uri: str, page: str, *, private
     if before is None:
         return None
     return page_of(uri, page, await OUTBOX.all(conn, actor_id, before or END, PAGE, private), decode=True)
+
+
+async def followers(conn: Conn, actor_id: int, uri: str, page: str | None, *, named: bool) -> Document | None:
+    """Everybody counts. `named`: whether those who agreed to it are listed too."""
+    if page is None or not named:
+        total = await FOLLOWERS_COUNT.value(conn, actor_id)
+        return head(uri, total) if named else counted(uri, total)
+    after = cursor(page)
+    return None if after is None else page_of(uri, page, await FOLLOWERS_SHOWN.all(conn, actor_id, after, PAGE))
 
 
 class Usage(Row, frozen=True):

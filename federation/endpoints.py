@@ -139,8 +139,12 @@ async def _followers(request: Request, _runtime: Runtime, conn: Conn, asked: Ask
     somebody = request.query_params.get("is_follower")
     if somebody is not None and not await _has_member(conn, asked, authority(somebody)):
         return problem(404, "no_such_follower")
-    total = await collections.FOLLOWERS_COUNT.value(conn, asked.actor.id)
-    content = collections.counted(f"{asked.actor.uri}/followers", total)
+    uri, page = f"{asked.actor.uri}/followers", request.query_params.get("page")
+    # Who belongs to a private group is for those who belong to it (H11); who follows a person, for nobody.
+    named = asked.group is not None and asked.shared
+    content = await collections.followers(conn, asked.actor.id, uri, page, named=named)
+    if content is None:
+        return problem(404, "no_such_page")
     return answers.document(request, content, shared=asked.shared)
 
 

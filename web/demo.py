@@ -181,6 +181,7 @@ class Neighbourhood:
         email, password = f"{person.name}@hazelbrook.example", self.passwords.get(person.name)
         actor_id = await accounts.create(self.conn, self.urls, person.name, email, password, admin=person.admin)
         await actors.describe(self.conn, actor_id, person.title, person.about)
+        await accounts.show_groups(self.conn, actor_id, person.shows_groups)
         self.people[person.name] = await actors.by_id(self.conn, actor_id)
 
     async def found(self, group: GroupScript) -> None:

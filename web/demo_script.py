@@ -38,6 +38,7 @@ class PersonScript(Script, frozen=True, kw_only=True):
     joined: str
     about: str
     admin: bool = False
+    shows_groups: bool = False
 
 
 class Town(Script, frozen=True, kw_only=True):

@@ -104,7 +104,7 @@ def thread_row(visit: Visit, line: ThreadLine, *, with_group: bool) -> ThreadRow
         url=urls.thread_page(line.id),
         author=present.person_view(line.author_id, line.author_name, line.author_host, line.author_title),
         time=visit.time(line.submitted_at),
-        group=_group_ref(line.group_name, line.group_host, line.group_title) if with_group else None,
+        group=group_ref(line.group_name, line.group_host, line.group_title) if with_group else None,
         excerpt=line.excerpt,
         reply_count=line.reply_count,
         thank_count=line.thank_count,
@@ -132,7 +132,7 @@ def own_row(visit: Visit, post: OwnPost, author: PersonView) -> ThreadRow:
         url=urls.post_page(post.root_id, post.id),
         author=author,
         time=visit.time(post.submitted_at),
-        group=_group_ref(post.group_name, post.group_host, post.group_title),
+        group=group_ref(post.group_name, post.group_host, post.group_title),
         excerpt=post.excerpt,
         reply_count=post.reply_count,
         thank_count=post.thank_count,
@@ -142,7 +142,7 @@ def own_row(visit: Visit, post: OwnPost, author: PersonView) -> ThreadRow:
     )
 
 
-def _group_ref(name: str, host: str | None, title: str) -> GroupRef:
+def group_ref(name: str, host: str | None, title: str) -> GroupRef:
     return GroupRef(title or name, urls.group_page(name, host), host)
 
 
@@ -241,9 +241,7 @@ def note_view(visit: Visit, note: Notification) -> NoteView:
             else None
         ),
         group=(
-            _group_ref(note.group_name, note.group_host, note.group_title or "")
-            if note.group_name is not None
-            else None
+            group_ref(note.group_name, note.group_host, note.group_title or "") if note.group_name is not None else None
         ),
         title=note.thread_title or "",
         excerpt=_note_excerpt(note),

@@ -33,6 +33,7 @@ class Account(Row, frozen=True):
     language: str
     timezone: str
     theme: str
+    shows_groups: bool
     application: str | None
     created_at: dt.datetime
     confirmed_at: dt.datetime | None
@@ -41,7 +42,7 @@ class Account(Row, frozen=True):
 
 _SELECT = """
     select c.actor_id, a.name, a.title, c.email, c.password_hash, c.state, c.admin, c.language, c.timezone, c.theme,
-           c.application, c.created_at, c.confirmed_at, a.suspended_at
+           c.shows_groups, c.application, c.created_at, c.confirmed_at, a.suspended_at
       from accounts c join actors a on a.id = c.actor_id"""
 
 _BY_ID = Query(
@@ -84,6 +85,7 @@ ADMINS = Command("select array_agg(actor_id) from accounts where admin and state
 SET_STATE = Command("update accounts set state = $2 where actor_id = $1 and state = $3")
 SET_PASSWORD = Command("update accounts set password_hash = $2 where actor_id = $1")
 SET_PREFERENCES = Command("update accounts set language = $2, timezone = $3, theme = $4 where actor_id = $1")
+SHOW_GROUPS = Command("update accounts set shows_groups = $2 where actor_id = $1")
 # Nothing is left that says who it was; the row stays for what refers to it.
 CLOSE = Command(
     """update accounts set state = 'deleted', email = actor_id::text || '@deleted.invalid', password_hash = $2,
@@ -289,6 +291,11 @@ async def set_preferences(conn: Conn, account_id: int, language: str, timezone: 
     if len(timezone) > 60 or not text.storable(timezone):
         raise Invalid({"timezone": "Please choose one of the time zones offered."})
     await SET_PREFERENCES.run(conn, account_id, language, timezone, theme)
+
+
+async def show_groups(conn: Conn, account_id: int, shows: bool) -> None:
+    """Whether others may know to which public groups somebody belongs."""
+    await SHOW_GROUPS.run(conn, account_id, shows)
 
 
 async def invite(conn: Conn, created_by: int, uses: int = 1) -> str:

@@ -6,8 +6,10 @@ import typing
 import pytest
 
 from federation import collections
+from server.community import accounts, actors, groups, memberships
 from tests.federation.peer import ACTIVITY, Document
 from tests.federation.street import GROUP, Street, addressed
+from tests.web.counting import counted
 
 ANA = "http://moot.test/ap/people/ana"
 
@@ -45,7 +47,8 @@ async def test_each_has_an_etag_and_answers_304_to_whoever_knows_it(street: Stre
     activity = street.lemmy.of_type("Announce(Create)")[0]
     for uri in (
         GROUP, ANA, "http://moot.test/ap/instance", thread, replies[0], activity["id"], activity["object"]["id"],
-        f"{GROUP}/outbox", f"{GROUP}/outbox?page=start", f"{GROUP}/followers", f"{GROUP}/featured",
+        f"{GROUP}/outbox", f"{GROUP}/outbox?page=start", f"{GROUP}/followers", f"{GROUP}/followers?page=start",
+        f"{GROUP}/featured",
         f"{GROUP}/moderators", f"{thread}/replies", f"{thread}/replies?page=start", f"{thread}/context",
         f"{thread}/context?page=start", f"{replies[0]}/replies",
     ):  # fmt: skip
@@ -131,12 +134,88 @@ async def test_the_outbox_goes_on_to_its_end(street: Street, monkeypatch: pytest
     assert [activity["type"] for activity in await items(street, f"{ANA}/outbox")] == ["Create"] * 3
 
 
-async def test_who_follows_is_nobodys_business(street: Street) -> None:
-    """Who belongs to a street says where somebody lives: a number, and no page of names."""
-    followers = await read(street, f"{GROUP}/followers")
-    assert followers["totalItems"] == 3
+async def _shown(street: Street) -> list[list[str]]:
+    """The pages of those who say that they belong to Elm Street."""
+    head = await read(street, f"{GROUP}/followers")
+    # Everybody counts: Mia, five newcomers, and of those elsewhere Lena and Max.
+    assert head["totalItems"] == 8
+    found: list[list[str]] = []
+    following = head["first"]
+    while following:
+        page = await read(street, following)
+        found.append([uri.rpartition("/")[2] for uri in page["orderedItems"]])
+        following = page.get("next")
+    return found
+
+
+async def _newcomers(street: Street, *names: str) -> None:
+    """Neighbours who have joined Elm Street, the first of them last."""
+    async with street.runtime.db.transaction() as conn:
+        for name in names:
+            await accounts.create(conn, street.urls, name, f"{name}@post.example", "a long sentence")
+        for name in reversed(names):
+            person = await actors.by_handle(conn, name, None)
+            group = await groups.BY_ID.one(conn, street.group_id, None)
+            assert person is not None
+            assert group is not None
+            await memberships.join(conn, person, group)
+
+
+async def _say(street: Street, shows: bool, *names: str) -> None:
+    async with street.runtime.db.transaction() as conn:
+        for name in names:
+            account = await accounts.by_login(conn, name)
+            assert account is not None
+            await accounts.show_groups(conn, account.actor_id, shows)
+
+
+async def test_who_belongs_to_a_public_group_is_listed_if_they_say_so(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is in a street's group says where they live. Of those elsewhere we do not know what they want."""
+    monkeypatch.setattr(collections, "PAGE", 2)
+    await _newcomers(street, "bert", "cleo", "dora", "emil", "finn")
+    assert await _shown(street) == [[]]
+    # Ana wants it too, and does not belong to it; Mia moderates it, and does not want it.
+    await _say(street, True, "ana", "bert", "cleo", "emil", "finn")
+    assert await _shown(street) == [["bert", "cleo"], ["emil", "finn"], []]
+    await street.runtime.db.pool.execute("update actors set suspended_at = now() where name = 'cleo'")
+    await street.runtime.db.pool.execute(
+        "update memberships set state = 'asked' where person_id = (select id from actors where name = 'emil')"
+    )
+    head = await read(street, f"{GROUP}/followers")
+    assert head["totalItems"] == 7
+    page = await read(street, head["first"])
+    assert page["orderedItems"] == [f"http://moot.test/ap/people/{name}" for name in ("bert", "finn")]
+    assert (await street.moot.get(f"{GROUP}/followers?page=last")).status == 404
+
+
+async def test_a_page_of_members_changes_its_etag_with_what_they_say(street: Street) -> None:
+    await _newcomers(street, "bert")
+    page = f"{GROUP}/followers?page=start"
+    await _say(street, True, "bert")
+    before = await street.moot.get(page)
+    known = {"accept": ACTIVITY, "if-none-match": dict(before.headers)["etag"]}
+    assert (await street.moot.ask(page, known)).status == 304
+    await _say(street, False, "bert")
+    after = await street.moot.ask(page, known)
+    assert (after.status, json.loads(after.body)["orderedItems"]) == (200, [])
+
+
+async def test_members_are_counted_and_listed_in_three_statements(street: Street) -> None:
+    for page in ("", "?page=start"):
+        async with counted(street.runtime) as statements:
+            assert (await street.moot.get(f"{GROUP}/followers{page}")).status == 200
+        assert len(statements) <= 3, statements
+
+
+async def test_who_follows_a_person_is_nobodys_business(street: Street) -> None:
+    assert (await street.moot.deliver(street.mastodon.activity("Follow", street.max, ANA))).status == 202
+    await _say(street, True, "ana", "mia")
+    followers = await read(street, f"{ANA}/followers")
+    assert followers["totalItems"] == 1
     assert not {"first", "items", "orderedItems"} & set(followers)
-    assert json.loads((await street.moot.get(f"{GROUP}/followers?page=start")).body) == followers
+    assert json.loads((await street.moot.get(f"{ANA}/followers?page=start")).body) == followers
 
 
 async def test_every_id_that_we_give_away_leads_somewhere(street: Street) -> None:

@@ -134,7 +134,8 @@ class Private:
         """Every address for instances in which something of these groups could be read."""
         paths = ["/nodeinfo/2.1"]
         for actor in ("groups/garden_club", "groups/cellar", "people/ana", "people/mia", "instance"):
-            paths += [f"/ap/{actor}{part}" for part in ("", "/outbox", "/outbox?page=start", "/followers")]
+            paths += [f"/ap/{actor}{part}" for part in ("", "/outbox", "/outbox?page=start")]
+            paths += [f"/ap/{actor}{part}" for part in ("/followers", "/followers?page=start")]
             paths += [f"/ap/{actor}{part}" for part in ("/featured", "/moderators", "/inbox")]
         async with self.street.runtime.db.read() as conn:
             ids = [row["id"] for row in await conn.fetch("select id from posts")]

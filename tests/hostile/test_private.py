@@ -410,14 +410,24 @@ async def test_members_elsewhere_write_and_others_do_not(private: Private, outsi
 
 
 async def test_who_belongs_to_it_is_told_in_numbers(private: Private) -> None:
-    """H11: to strangers; a member's server learns who moderates, and may ask about another server."""
+    """H11: to strangers; a member's server learns who moderates, and may ask about another server.
+
+    All of them have said that others may know their groups, and mean the public ones.
+    """
+    await private.street.runtime.db.pool.execute("update accounts set shows_groups = true")
     moot = private.street.moot
+    for path, named in (("/@ana", []), ("/@mia", ["/g/elm_street"])):
+        page = await Browser(private.app).get(path)
+        assert [link["href"] for link in page.soup.select("aside a[href^='/g/']")] == named
     for ask in (moot.get, lambda path: moot.read_as(private.max, path)):
         followers = json.loads((await ask(f"{GARDEN}/followers")).body)
         moderators = json.loads((await ask(f"{GARDEN}/moderators")).body)
         assert (followers["totalItems"], moderators["totalItems"]) == (4, 1)
         assert not {"orderedItems", "items", "first"} & {*followers, *moderators}
         assert (await ask(f"{GARDEN}/followers?is_follower={private.forum.base}/")).status == 404
+    for reader in (private.max, private.street.lena):
+        page = json.loads((await moot.read_as(reader, f"{GARDEN}/followers?page=start")).body)
+        assert (page["totalItems"], {"orderedItems", "items", "first"} & {*page}) == (4, set())
     inside = await moot.read_as(private.street.lena, f"{GARDEN}/moderators")
     assert json.loads(inside.body)["orderedItems"] == [private.street.urls.actor("person", "mia")]
     for asker, own in ((private.street.lena, [private.street.lena]), (private.max, [])):

@@ -60,6 +60,16 @@ async def test_pages_of_residents_send_strangers_to_log_in_and_back(
         assert (answer.status, answer.header("location")) == (303, f"/login?next={path}")
 
 
+async def test_only_people_have_a_persons_page_and_none_once_suspended(
+    app: Starlette, runtime: Runtime, stranger: Browser
+) -> None:
+    await signed_in(app, "ana")
+    await add_group(runtime, moderator="ana")
+    assert (await stranger.get("/@elm_street")).status == 404
+    await runtime.db.pool.execute("update actors set suspended_at = now() where name = 'ana'")
+    assert (await stranger.get("/@ana")).status == 404
+
+
 async def test_a_reply_far_down_is_found_on_its_page(
     app: Starlette, runtime: Runtime, stranger: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

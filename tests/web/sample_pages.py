@@ -131,7 +131,7 @@ PAGES: dict[str, p.Page] = {
     "help": r.HelpPage(),
     "privacy": r.PrivacyPage("hello@moot.example"),
     "error": r.ErrorPage(413, "This is too long", "A post may have 65,536 characters. Please shorten it and send it again.", "/g/elm_street/write", "Back to the form", "What I wrote."),
-    "settings": r.SettingsPage("/settings", p.Field("Ana Brandt"), p.Field("I bake."), LANGUAGES, (p.Choice("Europe/Berlin", "Berlin", True),), (p.Choice("system", "As the device says", True), p.Choice("light", "Light"), p.Choice("dark", "Dark")), email="ana@post.example", password_action="/settings/password", farewell_action="/settings/farewell"),
+    "settings": r.SettingsPage("/settings", p.Field("Ana Brandt"), p.Field("I bake."), True, LANGUAGES, (p.Choice("Europe/Berlin", "Berlin", True),), (p.Choice("system", "As the device says", True), p.Choice("light", "Light"), p.Choice("dark", "Dark")), email="ana@post.example", password_action="/settings/password", farewell_action="/settings/farewell"),
     "signup": a.SignupPage("application", "/signup", p.Field("Ana!", "Please use small letters, digits and _."), question="Which street do you live in?", rules=RULES),
     "signup_open": a.SignupPage("open", "/signup", invite="abc", invited_by="Ana"),
     "signup_invite": a.SignupPage("invite", "/signup"),

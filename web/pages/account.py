@@ -10,8 +10,9 @@ from starlette.routing import Route
 from federation import remote
 from moderation import suspensions
 from server import limits
-from server.community import access, accounts, actors, farewell, notifications, sessions, timelines
+from server.community import access, accounts, actors, farewell, notifications, profiles, sessions, timelines
 from server.community.actors import Actor
+from server.community.profiles import Profile
 from server.db import Conn
 from server.errors import Invalid, NotFound
 from server.ids import parse_id
@@ -33,40 +34,38 @@ async def profile_page(visit: Visit) -> Response:
         return RedirectResponse(visit.urls.actor("person", name.lower()), 302, {"Vary": "Accept"})
     before = parse_id(visit.request.query_params.get("before", "")) or timelines.END
     async with visit.read() as conn:
-        actor = await actors.by_handle(conn, name, host)
-        if actor is None or actor.kind != "person" or actor.deleted_at:
-            raise NotFound("person")
-        suspended = await _suspended(visit, conn, actor) if actor.suspended_at else None
-        rows = await timelines.by_author(conn, visit.viewer, actor.id, before, timelines.PAGE + 1)
-        new_home = None if actor.local else await remote.new_home(conn, actor.id)
-    person = present.person_view(actor.id, actor.name, actor.host, actor.title)
+        profile = await profiles.by_handle(conn, name, host)
+        suspended = await _suspended(visit, conn, profile) if profile.suspended_at else None
+        rows = await timelines.by_author(conn, visit.viewer, profile.id, before, timelines.PAGE + 1)
+        new_home = await remote.new_home(conn, profile.id) if profile.host else None
+    person = present.person_view(profile.id, profile.name, profile.host, profile.title)
     shown, older = rows[: timelines.PAGE], rows[timelines.PAGE :]
     page = ProfilePage(
         person=person,
-        about=describe.safe(actor.about_html),
-        groups=[],
+        about=describe.safe(profile.about_html),
+        groups=[describe.group_ref(one.name, one.host, one.title) for one in profile.groups],
         posts=[describe.own_row(visit, row, person) for row in shown],
-        since=visit.time(actor.created_at) if actor.local else None,
+        since=None if profile.host else visit.time(profile.created_at),
         pager=Pager(
             newer=person.url if before != timelines.END else None,
             older=f"{person.url}?before={shown[-1].id}" if older else None,
         ),
-        is_me=actor.id == visit.viewer.account_id,
-        original_url=actor.url if actor.host else None,
+        is_me=profile.id == visit.viewer.account_id,
+        original_url=profile.url if profile.host else None,
         moved_to=present.person_view(new_home.id, new_home.name, new_home.host, new_home.title) if new_home else None,
-        suspend_url=f"/admin/people/{actor.id}/suspend" if _may_suspend(visit, actor) else None,
+        suspend_url=f"/admin/people/{profile.id}/suspend" if _may_suspend(visit, profile) else None,
         suspended=suspended,
     )
     return await visit.show(page)
 
 
-def _may_suspend(visit: Visit, actor: Actor) -> bool:
-    return visit.viewer.admin and not actor.local and actor.suspended_at is None
+def _may_suspend(visit: Visit, profile: Profile) -> bool:
+    return visit.viewer.admin and profile.host is not None and profile.suspended_at is None
 
 
-async def _suspended(visit: Visit, conn: Conn, actor: Actor) -> SuspendedView | None:
+async def _suspended(visit: Visit, conn: Conn, profile: Profile) -> SuspendedView | None:
     """Why somebody is kept out, for admins, who may let them in again; for everybody else there is no such person."""
-    found = await suspensions.suspended(conn, actor.id) if visit.viewer.admin else []
+    found = await suspensions.suspended(conn, profile.id) if visit.viewer.admin else []
     if not found:
         raise NotFound("person")
     return describe_instances.suspended_view(visit, found[0])
@@ -106,6 +105,7 @@ class SettingsTyped(forms.Form, frozen=True):
     language: str = "en"
     timezone: str = "UTC"
     theme: str = "system"
+    shows_groups: str = ""
 
 
 async def settings_page(visit: Visit) -> Response:
@@ -129,6 +129,7 @@ async def _show_settings(
         action="/settings",
         name=forms.field(shown, "name", said),
         about=forms.field(shown, "about", said),
+        shows_groups=account.shows_groups if typed is None else "shows_groups" in typed,
         languages=[Choice(code, name, code == shown["language"]) for code, name in LANGUAGE_NAMES.items()],
         timezones=[Choice(zone, zone.replace("_", " "), zone == shown["timezone"]) for zone in time_zones()],
         themes=[Choice(key, visit.say(label), key == shown["theme"]) for key, label in THEME_NAMES.items()],
@@ -159,6 +160,7 @@ async def save_settings(visit: Visit) -> Response:
         async with visit.change() as conn:
             me = await visit.me(conn)
             await accounts.set_preferences(conn, account_id, form.language, form.timezone, form.theme)
+            await accounts.show_groups(conn, account_id, form.shows_groups == "1")
             await _describe(conn, me, form)
     except Invalid as invalid:
         named = {"name" if name == "title" else name: wrong for name, wrong in invalid.fields.items()}

@@ -385,6 +385,7 @@ class SettingsPage(Page, frozen=True):
     action: str
     name: Field
     about: Field
+    shows_groups: bool
     languages: Sequence[Choice]
     timezones: Sequence[Choice]
     themes: Sequence[Choice]
