@@ -1,5 +1,6 @@
 """What every test may use: a real PostgreSQL, a database of its own, a runtime, and a clock that tests move."""
 
+import asyncio
 import datetime as dt
 import os
 import shutil
@@ -19,7 +20,11 @@ from server.postgres import Embedded
 from server.runtime import Runtime
 from server.settings import Settings, load
 
+# A fixture for several folders, which none of their own conftests could give to the others.
+pytest_plugins = ("tests.federation.settled",)
+
 BASE_URL = "http://moot.test"
+EMPTY = "moot_template"
 
 for _name in [name for name in os.environ if name.startswith("FOLKMOOT_") and name != "FOLKMOOT_TEST_WITHOUT"]:
     del os.environ[_name]
@@ -48,7 +53,7 @@ def quick_folder() -> Path | None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """The DSN of a throw-away PostgreSQL for the whole run."""
+    """The DSN of a throw-away PostgreSQL for the whole run; where tests run on several cores, one for each."""
     with tempfile.TemporaryDirectory(prefix="moot-tests-", dir=quick_folder()) as folder:
         # The server's account must reach the folder when the tests run as root.
         Path(folder).chmod(0o755)
@@ -57,50 +62,82 @@ def cluster() -> Iterator[str]:
 
 
 class Databases:
-    """Makes databases from one migrated template: a copy takes some 30 ms."""
+    """Makes databases from migrated templates.
+
+    A copy takes PostgreSQL some 10 ms, so that the next one of each template is made, and the last one dropped, while a
+    test runs.
+    """
 
     def __init__(self, dsn: str, admin: "asyncpg.Connection[asyncpg.Record]") -> None:
         self.dsn = dsn
         self.admin = admin
         self.count = 0
+        self._one_at_a_time = asyncio.Lock()
+        self._ahead: dict[str, asyncio.Task[str]] = {}
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def name_of(dsn: str) -> str:
+        return dsn.partition("?")[0].rpartition("/")[2]
 
     def dsn_of(self, name: str) -> str:
         head, _, query = self.dsn.partition("?")
         return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
-    async def copy(self, template: str = "moot_template") -> str:
+    async def copy(self, template: str = EMPTY) -> str:
         """A new database; returns its DSN."""
-        self.count += 1
-        name = f"moot_{self.count}"
-        await self.admin.execute(f"create database {name} template {template}")
+        made = await (self._ahead.pop(template, None) or self._make(template))
+        self._ahead[template] = asyncio.create_task(self._make(template))
+        return made
+
+    def drop(self, dsn: str) -> None:
+        """In the background."""
+        dropping = asyncio.create_task(self._drop(dsn))
+        self._dropping.add(dropping)
+        dropping.add_done_callback(self._dropping.discard)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._ahead.values(), *self._dropping)
+        await self.admin.close()
+
+    async def _make(self, template: str) -> str:
+        async with self._one_at_a_time:
+            self.count += 1
+            name = f"moot_{self.count}"
+            await self.admin.execute(f"create database {name} template {template} strategy file_copy")
         return self.dsn_of(name)
 
-    async def drop(self, dsn: str) -> None:
-        name = dsn.partition("?")[0].rpartition("/")[2]
-        await self.admin.execute(f"drop database if exists {name} with (force)")
+    async def _drop(self, dsn: str) -> None:
+        async with self._one_at_a_time:
+            await self.admin.execute(f"drop database if exists {self.name_of(dsn)} with (force)")
 
 
 @pytest.fixture(scope="session")
 async def databases(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
-    admin = await asyncpg.connect(cluster)
+    made = Databases(cluster, await asyncpg.connect(cluster))
     try:
-        made = Databases(cluster, admin)
-        await admin.execute("create database moot_template")
-        template = made.dsn_of("moot_template")
+        await made.admin.execute(f"create database {EMPTY}")
+        template = made.dsn_of(EMPTY)
         await setup.prepare_database(settings_for(template, tmp_path_factory.mktemp("template")), template)
         yield made
     finally:
-        await admin.close()
+        await made.close()
 
 
 @pytest.fixture
-async def runtime(databases: Databases, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """A process's runtime over a fresh, migrated database."""
-    dsn = await databases.copy()
+def template() -> str:
+    """Of which database each test gets a copy: of one that is migrated and empty."""
+    return EMPTY
+
+
+@pytest.fixture
+async def runtime(databases: Databases, template: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+    """A process's runtime over a database of its own."""
+    dsn = await databases.copy(template)
     made = await Runtime.open(settings_for(dsn, tmp_path), dsn)
     yield made
     await made.close()
-    await databases.drop(dsn)
+    databases.drop(dsn)
 
 
 class MovedClock:
@@ -134,8 +171,11 @@ def quick_secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """
     # A process has one database, a run of tests many: in each the same actor has another key.
     keys._PROVING.clear()
-    if request.node.get_closest_marker("real_secrets"):
-        return
+    if not request.node.get_closest_marker("real_secrets"):
+        make_secrets_quickly(monkeypatch)
+
+
+def make_secrets_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "SNAPSHOT_SECONDS", 0.0)
     monkeypatch.setattr(keys, "_make", _one_key_pair)
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))

@@ -14,6 +14,7 @@ from tests.federation import sinks
 from tests.federation.loopback import AGENT, EVIL, FORBIDDEN, NOW, POLICY, VICTIM, Names, Server, reply
 from tests.federation.peer import Peer, peer
 from tests.federation.sender import Sender
+from tests.federation.settled import SettledStreet, template_of
 from tests.federation.signed import ED25519, RSA
 from tests.federation.sinks import Sink
 from tests.federation.street import GROUP, Street
@@ -59,10 +60,13 @@ async def fetcher(names: Names) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def street(runtime: Runtime) -> AsyncIterator[Street]:
-    async with peer("127.0.0.5", "lemmy") as lemmy, peer("127.0.0.6", "mastodon") as mastodon:
-        made = Street(runtime, lemmy, mastodon)
-        await made.open()
+def template(request: pytest.FixtureRequest) -> str:
+    return template_of(request)
+
+
+@pytest.fixture
+async def street(runtime: Runtime, settled_street: SettledStreet) -> AsyncIterator[Street]:
+    async with settled_street.again(runtime) as made:
         yield made
 
 

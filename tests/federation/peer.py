@@ -1,6 +1,5 @@
 """A whole instance elsewhere, on loopback: serves its actors and objects, signs what it sends, keeps what it gets."""
 
-import itertools
 import json
 import typing
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -49,27 +48,28 @@ class Peer:
         self.invent: Callable[[str], Document | None] = lambda _path: None
         self.inbox: list[Document] = []
         self.posted: list[IncomingRequest] = []
-        self.numbers = itertools.count(1)
+        self._last_number = 0
+        self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
-        await self._listen(0)
-        self.host = f"{self.name}:{self._runner.addresses[0][1]}"
+    async def start(self, port: int = 0) -> None:
+        runner = await self._listen(port)
+        self.host = f"{self.name}:{runner.addresses[0][1]}"
         self.base = f"http://{self.host}"
 
-    async def _listen(self, port: int) -> None:
+    async def _listen(self, port: int) -> web.AppRunner:
         app = web.Application()
         app.router.add_post("/inbox", self._take)
         app.router.add_get("/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.address, port).start()
+        return self._runner
 
     async def stop(self) -> None:
-        await self._runner.cleanup()
-
-    async def pause(self) -> None:
         """Be away: nobody listens at our address."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._runner = None
 
     async def resume(self) -> None:
         """Be back at the same address, with all that we knew."""
@@ -122,12 +122,17 @@ class Peer:
         } | more
         return uri
 
+    def number(self) -> int:
+        """One that nothing here has yet."""
+        self._last_number += 1
+        return self._last_number
+
     def id(self, kind: str = "activities") -> str:
-        return f"{self.base}/{kind}/{next(self.numbers)}"
+        return f"{self.base}/{kind}/{self.number()}"
 
     def note(self, author: str, content: str, **more: object) -> Document:
         """A Note that can be fetched from here."""
-        path = f"/notes/{next(self.numbers)}"
+        path = f"/notes/{self.number()}"
         self.documents[path] = {
             "@context": "https://www.w3.org/ns/activitystreams",
             "id": self.base + path,

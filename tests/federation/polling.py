@@ -52,7 +52,7 @@ async def vote_here(street: Street, person_id: int, post: Post, *choices: int) -
 def a_vote(there: Peer, voter: str, post: Post, name: str, author: str = "") -> Document:
     """As Mastodon sends it: to the author alone, named, with nothing said."""
     note = {
-        "id": f"{voter}#votes/{next(there.numbers)}",
+        "id": f"{voter}#votes/{there.number()}",
         "type": "Note",
         "attributedTo": voter,
         "inReplyTo": post.uri,

@@ -112,7 +112,7 @@ async def test_every_server_that_may_know_of_her_is_told(street: Street) -> None
 
 async def test_a_server_that_is_away_is_told_later_with_her_own_key(street: Street, moved_clock: MovedClock) -> None:
     inbox = street.lemmy.inbox
-    await street.lemmy.pause()
+    await street.lemmy.stop()
     await leave(street, settle=False)
     await worker.run_until_idle(street.runtime)
     await delivery.drain_once(street.runtime)
@@ -126,7 +126,7 @@ async def test_a_server_that_is_away_is_told_later_with_her_own_key(street: Stre
 
 
 async def test_whom_nobody_reached_in_30_days_is_given_up_and_counted(street: Street, moved_clock: MovedClock) -> None:
-    await street.lemmy.pause()
+    await street.lemmy.stop()
     await leave(street, settle=False)
     await worker.run_until_idle(street.runtime)
     await delivery.drain_once(street.runtime)

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from federation import remote
 from server.runtime import Runtime
 from tests.federation.peer import PUBLIC, Document, Peer, peer
+from tests.federation.settled import SettledStreet, template_of
 from tests.federation.street import Street
 from tests.hostile.private_street import Private
 from tests.hostile.watching import Watch
@@ -28,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
+def template(request: pytest.FixtureRequest) -> str:
+    return template_of(request)
+
+
+@pytest.fixture
 def app(runtime: Runtime) -> Starlette:
     return create_app(runtime)
 
@@ -40,10 +46,8 @@ async def watch(runtime: Runtime) -> Watch:
 
 
 @pytest.fixture
-async def street(runtime: Runtime, watch: Watch) -> AsyncIterator[Street]:
-    async with peer("127.0.0.5", "lemmy") as lemmy, peer("127.0.0.6", "mastodon") as mastodon:
-        made = Street(runtime, lemmy, mastodon)
-        await made.open()
+async def street(runtime: Runtime, settled_street: SettledStreet, watch: Watch) -> AsyncIterator[Street]:
+    async with settled_street.again(runtime) as made:
         yield made
 
 

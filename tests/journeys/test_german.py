@@ -88,7 +88,7 @@ async def town(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     await demo.fill(runtime)
     yield Town(runtime)
     await runtime.close()
-    await databases.drop(dsn)
+    databases.drop(dsn)
 
 
 PAGES = {

@@ -1,8 +1,7 @@
 """A neighbourhood with a group, its moderators and an admin, and a worker that runs this floor's jobs alone."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -200,17 +199,12 @@ async def settled(databases: Databases, tmp_path_factory: pytest.TempPathFactory
         rule = await rules.add(conn, group_id, form, people["mia"])
         await conn.execute("delete from jobs")
     await runtime.close()
-    return Settled(dsn.partition("?")[0].rpartition("/")[2], people, group_id, rule)
+    return Settled(databases.name_of(dsn), people, group_id, rule)
 
 
 @pytest.fixture
-async def runtime(databases: Databases, settled: Settled, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """A process's runtime over a copy of the settled town."""
-    dsn = await databases.copy(settled.template)
-    made = await Runtime.open(settings_for(dsn, tmp_path), dsn)
-    yield made
-    await made.close()
-    await databases.drop(dsn)
+def template(settled: Settled) -> str:
+    return settled.template
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ async def filled(databases: Databases, tmp_path_factory: pytest.TempPathFactory)
     at = clock.now()
     yield Filled(runtime, await demo.fill(runtime), at)
     await runtime.close()
-    await databases.drop(dsn)
+    databases.drop(dsn)
 
 
 async def test_it_looks_alive(filled: Filled) -> None:
