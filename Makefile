@@ -32,7 +32,7 @@ test: lint
 	@PYTHON="$(PYTHON)" tests/run.sh $(ARGS)
 
 test-fast: $(VENV)/test.stamp
-	@$(BIN)/pytest -m "not (browser or peer or faults or hostile or ml or slow)" $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not (browser or peer or faults or hostile or ml or slow)" $(ARGS)
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff check .
