@@ -175,7 +175,7 @@ async def test_many_posts_are_deleted_in_portions(street: Street, monkeypatch: p
 
 
 async def test_admins_see_how_far_the_news_has_come(street: Street, moved_clock: MovedClock) -> None:
-    await street.lemmy.pause()
+    await street.lemmy.stop()
     await leave(street, settle=False)
     await worker.run_until_idle(street.runtime)
     await delivery.drain_once(street.runtime)

@@ -158,7 +158,7 @@ async def test_what_waits_for_a_server_is_not_sent_once_it_is_blocked(
     assert (await street.moot.deliver(follow)).status == 202
     await street.settle()
     street.clear()
-    await street.lemmy.pause()
+    await street.lemmy.stop()
     await street.write("The crossing", "Where?")
     await block(street, street.lemmy.host, where)
     await street.lemmy.resume()
@@ -181,7 +181,7 @@ async def test_a_groups_block_stops_nothing_of_another_group(
     follow = street.lemmy.activity("Follow", street.lena, street.urls.actor("group", "oak_street"))
     await street.settle()
     street.clear()
-    await street.lemmy.pause()
+    await street.lemmy.stop()
     assert (await street.moot.deliver(follow)).status == 202
     await street.settle()
     await block(street, street.lemmy.host, where)
