@@ -1,13 +1,12 @@
 """What journeys share: the application over a test's database, and neighbours who are signed in."""
 
 import pytest
-from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from moderation import rules
 from moderation.rules import RuleForm
 from server import worker
-from server.community import accounts, groups, memberships, passwords, sessions
+from server.community import accounts, groups, memberships, sessions
 from server.community.groups import GroupForm
 from server.runtime import Runtime
 from server.urls import Urls
@@ -15,12 +14,6 @@ from tests.browser_like import Browser
 from web.app import create_app
 
 PASSWORD = "a long sentence"
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real hash takes a quarter of a second on purpose; journeys make dozens."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Fedify, with its signature checks on, takes part in a group of ours; what is not signed as it should changes nothing.
 
-Our side are real processes; see tests/fedify_peer for the other side and what it can be told to do.
+By plain http, which needs no network of its own, so that it runs everywhere; test_fedify_tls.py has both roles and more
+scenes. Our side are real processes; see tests/fedify_peer for the other side and what it can be told to do.
 """
 
 import json
