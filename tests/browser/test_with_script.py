@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.browser.demo_moot import MODERATOR, RESIDENT
 from tests.browser.pages import ELM, PARKING
@@ -87,6 +87,20 @@ async def test_one_picture_after_the_other_is_asked_for_and_the_preview_keeps_th
     await page.locator("#picture-2-file").dispatch_event("change")
     await page.click("main form button:text-is('Send')")
     await expect(page.locator("img[alt='A straw hat']")).to_be_visible()
+
+
+async def test_a_preview_that_went_wrong_does_not_become_a_thread(page: Page) -> None:
+    await page.goto(f"{ELM}/write")
+    await page.fill("#title", "Not yet")
+    await page.fill("#text", "I am still thinking.")
+
+    async def busy(route: Route) -> None:
+        await route.fulfill(status=503, body="busy")
+
+    await page.route("**/write", busy, times=1)
+    await page.click("main form button:text-is('Preview')")
+    await expect(page.locator("#preview-title")).to_be_visible()
+    assert page.url.partition("#")[0].endswith("/write")
 
 
 async def test_a_large_photograph_is_made_smaller_before_it_is_sent(page: Page) -> None:

@@ -79,6 +79,7 @@ async def test_a_thread_is_written_answered_and_thanked(plain: dict[str, Browser
     await page.fill("#text", "It stood by the shed on **Sunday**.")
     await page.click("main form button:text-is('Preview')")
     await expect(page.locator("#preview strong")).to_have_text("Sunday")
+    await expect(page.locator("#preview-title")).to_be_in_viewport()
     await page.click("main form button:text-is('Send')")
     await expect(page.locator("h1")).to_have_text("Who has seen the blue wheelbarrow?")
     await reload_until(page, ".reply-form")

@@ -150,6 +150,7 @@ async def test_the_preview_keeps_pictures_without_publishing(app: Starlette, run
     preview = await form.submit(title="A cat", text="Here.", words_1=CAT)
     assert preview.has_button("Send")
     assert len(preview.soup.select("#preview img.thumb")) == 1
+    assert [image["alt"] for image in preview.soup.select("#preview .pictures img")] == [CAT]
     thread = await preview.form("Send").submit()
     assert len(pictures_on(thread)) == 1
 
@@ -169,6 +170,7 @@ async def test_a_reply_keeps_its_pictures_beside_its_error(app: Starlette, runti
     again = await form.submit(text="Look!", words_1="Her tail")
     assert again.status == 422
     assert "not a picture that we can read" in again.words
+    assert [field["name"] for field in again.soup.select("[autofocus]")] == ["file_2"]
     kept = again.form("Send reply")
     assert (kept.values["text"], kept.values["words_1"]) == ("Look!", "Her tail")
     reply = await kept.submit()

@@ -89,7 +89,7 @@ PAGES: dict[str, p.Page] = {
     "group_join": r.GroupPage(REPAIR, Markup(""), (), (OTTO,), (), SORTS, why_not="Only members write here."),
     "group_private": r.GroupPage(msgspec.structs.replace(REPAIR, visibility="private", thread_count=0, active=None), Markup(""), RULES, (OTTO,), (), SORTS, readable=False),
     "thread": r.ThreadPage(ELM, POST, "A letter about the crossing at the corner", RULES, 7, "The council wants to cut the crossing time.", "https://council.example/notice", "council.example", reply=REPLY_FORM, rules_url="/g/elm_street/rules", moderators=(ANA, MIRIAM)),
-    "thread_reply": r.ThreadPage(ELM, POST, "A letter about the crossing", RULES, 7, locked=True, reply_in_place=r.ReplyForm("101", "Joseph Okafor", "/t/100/reply", p.Field("x", "Too long."), Markup("<p>x</p>")), why_not="Log in to reply.", pager=OLDER),
+    "thread_reply": r.ThreadPage(ELM, POST, "A letter about the crossing", RULES, 7, locked=True, reply_in_place=r.ReplyForm("101", "Joseph Okafor", "/t/100/reply", p.Field("x", "Too long."), r.Preview("", Markup("<p>x</p>")), PICTURES_WRONG), why_not="Log in to reply.", pager=OLDER),
     "thread_held": r.ThreadPage(ELM, msgspec.structs.replace(POST, state="held", children=()), "Firewood", RULES),
     "thread_removed": r.ThreadPage(ELM, msgspec.structs.replace(POST, state="removed", html=Markup("")), "Firewood", RULES, 7),
     "write": r.WritePage(ELM, RULES, "/g/elm_street/write", answers_within="a day", poll=POLL_FIELDS, pictures=PICTURE_FIELDS),

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -21,7 +20,7 @@ from web.negotiation import wants_activity
 from web.picture_form import Taken
 from web.routing import get, post
 from web.views.parts import Field, GroupView, Pager, PictureFields, PostView, RuleView
-from web.views.residents import ReplyForm, ThreadPage
+from web.views.residents import Preview, ReplyForm, ThreadPage
 from web.visit import Visit
 
 PATH = re.compile(r"[0-9a-f]{16,1600}")
@@ -37,7 +36,7 @@ class Begun(msgspec.Struct, frozen=True):
 
     to: str = ""
     typed: Field = Field()
-    preview: Markup | None = None
+    preview: Preview | None = None
     pictures: PictureFields = picture_form.EMPTY
     poll_problem: str = ""
 
@@ -214,7 +213,7 @@ async def reply(visit: Visit) -> Response:
     try:
         form, source = check_reply(typed, taken)
         if form.preview:
-            preview = describe.safe(text.render_markdown(source))
+            preview = Preview("", describe.safe(text.render_markdown(source)))
             pictures = picture_form.picture_fields(visit, typed, taken)
             return await show_thread(visit, root_id, Begun(form.to, Field(source), preview, pictures))
         await visit.count_hit("write", str(visit.viewer.account_id), limits.WRITE)

@@ -133,7 +133,6 @@ async def _show(
         link=forms.field(typed, "link", said),
         problem=problem,
         preview=preview,
-        members_only=group.posting == "members",
         answers_within=group.answers_within,
         poll=poll_form.poll_fields(visit, typed, said),
         pictures=picture_form.picture_fields(visit, typed, taken or Taken()),

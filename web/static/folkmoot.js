@@ -109,7 +109,12 @@
     if (raw.ok && !(raw.redirected && new URL(raw.url).pathname === "/login")) return;
     event.preventDefault();
     const form = ctx.sourceElement.closest("form");
-    if (form && ctx.request.method !== "GET") form.submit();
+    if (form && ctx.request.method !== "GET") {
+      // With the name of the button: a preview must not become the post itself.
+      const { name, value } = ctx.sourceElement;
+      if (name) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+      form.submit();
+    }
     else location.assign(raw.redirected ? raw.url : asked);
   });
   // One reply form at a time, ready to type in.

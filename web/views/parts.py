@@ -251,6 +251,11 @@ class PictureFields(Struct, frozen=True):
     def begun(self) -> bool:
         return any(field.begun for field in self.fields)
 
+    @property
+    def taken(self) -> list[PictureView]:
+        """What goes with the text as the form stands now."""
+        return [field.picture for field in self.fields if field.picture is not None]
+
 
 class Choice(Struct, frozen=True):
     """One option of a select or radio group."""

@@ -98,6 +98,16 @@ class GroupPage(Page, frozen=True):
     readable: bool = True
 
 
+class Preview(Struct, frozen=True):
+    """How a text will look, before it is sent."""
+
+    title: str
+    html: Markup
+    link: str = ""
+    link_host: str = ""
+    options: Sequence[str] = ()
+
+
 class ReplyForm(Struct, frozen=True):
     """A form for a reply; `to` is the post it answers, and its own id decides where on the page it stands."""
 
@@ -105,7 +115,7 @@ class ReplyForm(Struct, frozen=True):
     to_name: str
     action: str
     text: Field = Field()
-    preview: Markup | None = None
+    preview: Preview | None = None
     pictures: PictureFields = PictureFields()
 
 
@@ -141,16 +151,6 @@ class ThreadPage(Page, frozen=True):
     poll: PollView | None = None
 
 
-class Preview(Struct, frozen=True):
-    """How a text will look, before it is sent."""
-
-    title: str
-    html: Markup
-    link: str = ""
-    link_host: str = ""
-    options: Sequence[str] = ()
-
-
 class PollFields(Struct, frozen=True):
     """The part of a form that asks for a poll; `begun`: something was typed there. `closing` may hold a refusal."""
 
@@ -162,7 +162,7 @@ class PollFields(Struct, frozen=True):
 
 
 class WritePage(Page, frozen=True):
-    """`kind` is what the form is for; the group's rules stand beside it. `problem` is a refusal of the whole form."""
+    """The group's rules stand beside the form. `problem` is a refusal of the whole form."""
 
     template: ClassVar[str] = "write.html"
     nav: ClassVar[str] = "groups"
@@ -174,7 +174,6 @@ class WritePage(Page, frozen=True):
     link: Field = Field()
     problem: str = ""
     preview: Preview | None = None
-    members_only: bool = False
     answers_within: str = ""
     poll: PollFields | None = None
     pictures: PictureFields = PictureFields()
