@@ -5,7 +5,8 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -152,13 +153,20 @@ def changes(before: str, after: str) -> tuple[DiffPart, ...]:
     # Comparing costs words times words: an author could make a page of history expensive for everybody.
     if len(old) * len(new) > MAX_COMPARISONS:
         return (DiffPart("gone", before), DiffPart("added", after))
-    parts: list[DiffPart] = []
+    return tuple(DiffPart(kind, "".join(run)) for kind, run in _runs(old, new))
+
+
+def lines_changed(before: Sequence[str], after: Sequence[str]) -> tuple[DiffPart, ...]:
+    """What changed between two short lists, each line as a whole."""
+    return tuple(DiffPart(kind, line) for kind, run in _runs(before, after) for line in run)
+
+
+def _runs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[Literal["same", "added", "gone"], Sequence[str]]]:
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
-            parts.append(DiffPart("same", "".join(new[c:d])))
+            yield "same", new[c:d]
             continue
         if b > a:
-            parts.append(DiffPart("gone", "".join(old[a:b])))
+            yield "gone", old[a:b]
         if d > c:
-            parts.append(DiffPart("added", "".join(new[c:d])))
-    return tuple(parts)
+            yield "added", new[c:d]

@@ -106,6 +106,13 @@ def test_changes_word_by_word() -> None:
     )  # fmt: skip
 
 
+def test_changes_of_whole_lines() -> None:
+    assert present.lines_changed(["A cat", "A dog"], ["A grey cat", "A dog"]) == (
+        DiffPart("gone", "A cat"), DiffPart("added", "A grey cat"), DiffPart("same", "A dog"),
+    )  # fmt: skip
+    assert present.lines_changed([], []) == ()
+
+
 def test_a_text_made_to_be_slow_is_shown_whole() -> None:
     before, after = "a " * 30_000, "b a " * 15_000
     assert [part.kind for part in present.changes(before, after)] == ["gone", "added"]

@@ -166,7 +166,8 @@ async def history_page(visit: Visit) -> Response:
     if not insider and found.state != "published":
         raise NotFound("post")
     seen = [version for version in versions if insider or version.state == "published"]
-    words = [_words(visit, version) for version in seen]
+    words = [version.source or text.plain(version.html) for version in seen]
+    pictures = [_said_of_pictures(visit, version) for version in seen]
     in_group = visit.say("A reply in %(group)s") % {"group": group_of(found).title}
     page = HistoryPage(
         title=(found.title or visit.say("Without a title")) if is_thread(found) else in_group,
@@ -177,22 +178,26 @@ async def history_page(visit: Visit) -> Response:
                 number=version.number,
                 time=visit.time(version.created_at),
                 state=version.state,  # type: ignore[arg-type]  # by the schema
-                parts=present.changes(before, after),
+                parts=present.changes(words_before, words_after),
+                pictures=present.lines_changed(shown_before, shown_after),
                 title=version.title or "",
             )
-            for version, after, before in zip(seen, words, [*words[1:], ""], strict=True)
+            for version, words_after, words_before, shown_after, shown_before in zip(
+                seen, words, [*words[1:], ""], pictures, [*pictures[1:], []], strict=True
+            )
         ],
     )
     return await visit.show(page)
 
 
-def _words(visit: Visit, version: revisions.Revision) -> str:
-    """A version as its author typed it, or, from other servers, where only HTML arrives, in its words."""
-    words = version.source or text.plain(version.html)
-    said = [
-        visit.say("[Picture: %(words)s]") % {"words": picture.words or "…"} for picture in media.read(version.pictures)
+def _said_of_pictures(visit: Visit, version: revisions.Revision) -> list[str]:
+    """What stands for each picture: one that was taken out is shown to nobody any more, but what it showed is told."""
+    return [
+        visit.say("Picture: %(words)s") % {"words": picture.words}
+        if picture.words
+        else visit.say("A picture without a description")
+        for picture in media.read(version.pictures)
     ]
-    return "\n\n".join([words, *said] if words else said)
 
 
 async def delete_page(visit: Visit) -> Response:

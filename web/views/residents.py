@@ -206,13 +206,14 @@ class DiffPart(Struct, frozen=True):
 
 
 class RevisionView(Struct, frozen=True):
-    """One version of a text, newest first, with what changed since the version before it."""
+    """One version of a text, newest first, with what changed since the version before it, also in its pictures."""
 
     number: int
     time: TimeView
     state: PostState
     parts: Sequence[DiffPart]
     title: str = ""
+    pictures: Sequence[DiffPart] = ()
 
 
 class HistoryPage(Page, frozen=True):
