@@ -9,6 +9,7 @@ import msgspec
 
 from moderation import decisions
 from server import text
+from server.community.media import Stored
 from server.community.sessions import Viewer
 from server.db import Conn, Query, Row
 from server.errors import NotFound
@@ -71,6 +72,7 @@ class Statement(Row, frozen=True):
     reply: bool
     title: str | None
     excerpt: str
+    pictures: Stored
     author_id: int
     group_id: int
     group_name: str
@@ -140,7 +142,7 @@ STATEMENT = Query(
            v.title as rule_title, v.body as rule_body,
            array(select distinct f.kind from findings f where f.case_id = d.case_id order by 1) as checks,
            p.id as post_id, p.root_id, p.state as post_state,
-           (p.parent_id is not null or p.parent_uri is not null) as reply, r.title, r.excerpt, p.author_id,
+           (p.parent_id is not null or p.parent_uri is not null) as reply, r.title, r.excerpt, r.pictures, p.author_id,
            g.id as group_id, g.name as group_name, g.host as group_host, g.title as group_title,
            exists (select 1 from memberships m where m.person_id = $2 and m.target_id = d.group_id
                       and m.role = 'moderator' and m.state = 'joined' and g.host is null) as viewer_moderates

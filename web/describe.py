@@ -59,6 +59,11 @@ def first_picture(pictures: media.Stored) -> PictureView | None:
     return next((view for view in picture_views(pictures) if not view.host), None)
 
 
+def excerpt(visit: Visit, words: str) -> str:
+    """The beginning of a post where it is spoken of; some are a picture, a link or a poll and nothing else."""
+    return words or visit.say("A post without words.")
+
+
 def group_view(visit: Visit, group: Group | GroupLine) -> GroupView:
     """A group for a list or its own head, with the reader's own membership."""
     banned = isinstance(group, Group) and group.banned_until is not None and group.banned_until > clock.now()

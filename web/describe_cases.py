@@ -34,7 +34,7 @@ def case_row(visit: Visit, line: CaseLine) -> CaseRow:
     return CaseRow(
         url=f"/queue/{line.id}",
         title=line.thread_title or line.title or visit.say("Without a title"),
-        excerpt=line.excerpt,
+        excerpt=describe.excerpt(visit, line.excerpt),
         author=author(line),
         group=GroupRef(line.group_title, urls.group_page(line.group_name, line.group_host), line.group_host),
         opened_for=line.opened_for,  # type: ignore[arg-type]  # by the schema
@@ -130,7 +130,13 @@ def history(visit: Visit, details: CaseDetails) -> AuthorHistory:
         refused=line.refused_here,
         removed=line.removed_here,
         recent=[
-            PastPost(past.excerpt, f"/decisions/{past.id}", visit.time(past.created_at), _state(past), rule_of(past))
+            PastPost(
+                describe.excerpt(visit, past.excerpt),
+                f"/decisions/{past.id}",
+                visit.time(past.created_at),
+                _state(past),
+                rule_of(past),
+            )
             for past in details.past
         ],
     )
@@ -146,7 +152,11 @@ def context(visit: Visit, details: CaseDetails) -> Sequence[ContextPost]:
         ContextPost(
             author=present.person_view(above.author_id, above.author_name, above.author_host, above.author_title),
             time=visit.time(above.submitted_at),
-            excerpt=above.excerpt or visit.say("Deleted by its author."),
+            excerpt=(
+                visit.say("Deleted by its author.")
+                if above.state == "deleted"
+                else describe.excerpt(visit, above.excerpt or above.title or "")
+            ),
             url=urls.post_page(above.root_id, above.id),
         )
         for above in details.above

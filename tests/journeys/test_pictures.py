@@ -98,6 +98,29 @@ async def test_a_picture_may_say_it_all(app: Starlette, runtime: Runtime, strang
     assert len(pictures_on(await stranger.get(thread.path))) == 2
 
 
+async def test_a_picture_without_a_word_is_spoken_of_all_the_same(app: Starlette, runtime: Runtime) -> None:
+    """Where others see the beginning of a text stands that there is none, and what it shows instead."""
+    mia, group_id = await street(app, runtime)
+    await add_rule(runtime, group_id, "No adverts")
+    ben = await signed_in(app, "ben")
+    thread = await shown(ben, runtime, png(), words="", text="")
+    form = (await ben.get(thread.path)).form("Send reply")
+    form.files["file_1"] = ("x.png", png())
+    reply = (await form.submit()).soup.select_one(".tree .post")
+    await work(runtime)
+    assert reply is not None
+    reply_id = str(reply["id"])[1:]
+    report = await mia.get(f"/t/{reply_id}/report")
+    assert ("A post without words." in report.words, len(report.soup.select("img.thumb"))) == (True, 1)
+    await report.form("Send report").submit(rule=str(report.soup.select("input[name=rule]")[0]["value"]))
+    case = await mia.get(str((await mia.get("/queue")).soup.select("ol.rows a.title")[0]["href"]))
+    assert "Deleted by its author." not in case.words
+    rule = case.soup.select("#rule option")[1]["value"]
+    await case.form("Remove").submit(rule=str(rule), reason="An advert.", verb="remove")
+    decision = await ben.get(f"/t/{reply_id}/decision")
+    assert ("A post without words." in decision.words, len(decision.soup.select("img.thumb"))) == (True, 1)
+
+
 async def test_what_was_fine_stays_when_the_form_comes_back(app: Starlette, runtime: Runtime) -> None:
     ana, _ = await street(app, runtime)
     again = await show(ana, png(50, 40), b"no picture at all", title="", text="On our sill.")

@@ -45,7 +45,8 @@ def _decision_view(visit: Visit, found: Statement) -> DecisionPage:
         verb=found.verb,  # type: ignore[arg-type]  # by the schema
         group=describe_cases.group(found),
         time=visit.time(found.created_at),
-        excerpt=visit.say("Deleted by its author.") if gone else found.excerpt,
+        excerpt=visit.say("Deleted by its author.") if gone else describe.excerpt(visit, found.excerpt),
+        picture=None if gone else describe.first_picture(found.pictures),
         post_url=None if gone else urls.post_page(found.root_id, found.post_id),
         rule=_rule_view(found),
         reason=found.reason,
@@ -95,7 +96,8 @@ async def _show_remove(
     page = RemovePage(
         group=group_of(found),
         author=present.person_view(found.author_id, found.author_name, found.author_host, found.author_title),
-        excerpt=found.excerpt or found.title or "",
+        excerpt=describe.excerpt(visit, found.excerpt or found.title or ""),
+        picture=describe.first_picture(found.pictures),
         action=f"/t/{found.id}/remove",
         cancel_url=urls.post_page(found.root_id, found.id),
         rules=describe.rules(glance) + describe.place_rules(visit, glance),

@@ -215,7 +215,7 @@ async def delete_page(visit: Visit) -> Response:
         action=f"/t/{found.id}/delete",
         button=visit.say("Delete"),
         cancel_url=page_of(found),
-        excerpt=found.excerpt,
+        excerpt=describe.excerpt(visit, found.excerpt),
     )
     return await visit.show(page)
 
@@ -250,7 +250,8 @@ async def _show_report(
         group=describe.group_view(visit, group),
         rules=[*describe.rules(glance), *describe.place_rules(visit, glance)],
         author=present.person_view(found.author_id, found.author_name, found.author_host, found.author_title),
-        excerpt=found.excerpt,
+        excerpt=describe.excerpt(visit, found.excerpt),
+        picture=describe.first_picture(found.pictures),
         post_url=page_of(found),
         action=f"/t/{found.id}/report",
         rule=forms.field(typed, "rule", said),

@@ -164,6 +164,7 @@ class RemovePage(Page, frozen=True):
     rules: Sequence[RuleView]
     rule: Field = Field()
     reason: Field = Field()
+    picture: PictureView | None = None
 
 
 class BanPage(Page, frozen=True):
@@ -279,6 +280,7 @@ class DecisionPage(Page, frozen=True):
     restore_url: str | None = None
     own: bool = True
     reversed: bool = False
+    picture: PictureView | None = None
 
 
 class GroupSettingsPage(Page, frozen=True):

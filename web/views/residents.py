@@ -17,6 +17,7 @@ from web.views.parts import (
     Pager,
     PersonView,
     PictureFields,
+    PictureView,
     PollView,
     PostState,
     PostView,
@@ -239,6 +240,7 @@ class ReportPage(Page, frozen=True):
     answers_within: str = ""
     author_host: str | None = None
     forward: bool = False
+    picture: PictureView | None = None
 
 
 class ConfirmActionPage(Page, frozen=True):
