@@ -181,12 +181,12 @@ async def test_admins_see_how_far_the_news_has_come(street: Street, moved_clock:
     await delivery.drain_once(street.runtime)
     ada = await browser_of(street, await add_account(street.runtime, "ada", admin=True))
     page = await ada.get("/admin/people")
-    assert "1 of 2 inboxes of other servers took the news · 1 has not answered yet" in page.words
+    assert "1 of 2 addresses on other servers took the message · 1 has not answered yet" in page.words
     assert "ana" not in page.words.split()
     await moved_clock.advance(days=31)
     await forgetting.tidy(street.runtime)
     gone = await ada.get("/admin/people")
-    assert "1 of 2 inboxes of other servers took the news · 1 did not take it within 30 days" in gone.words
+    assert "1 of 2 addresses on other servers took the message · 1 did not take it within 30 days" in gone.words
     await moved_clock.advance(days=30)
     assert "took the news" not in (await ada.get("/admin/people")).words
     await moved_clock.advance(days=30)

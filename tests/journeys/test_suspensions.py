@@ -91,7 +91,7 @@ async def test_it_is_lifted_where_it_is_listed(place: Place, stranger: Browser) 
     assert REASON in listed.words
     lifted = await listed.form("Lift the suspension").submit()
     assert (lifted.path, "They may take part again." in lifted.words) == (place.lena, True)
-    assert "Nobody is." in (await place.ada.get("/admin/people")).words
+    assert "Nobody at present." in (await place.ada.get("/admin/people")).words
     await place.says("Again.")
     record = (await stranger.get("/record")).words
     assert "A suspension from this place was lifted." in record
