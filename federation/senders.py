@@ -6,6 +6,7 @@ import time
 import typing
 from collections import OrderedDict
 
+import msgspec
 import structlog
 
 from federation.budget import FetchBudget
@@ -33,7 +34,9 @@ ASK_AGAIN_AFTER_NO = dt.timedelta(hours=1)
 FETCHES_PER_HOST = limits.Limit(60, 60)
 # Nobody must sign anything to name keys of hosts that they invent: so many a minute on behalf of one address.
 IN_VAIN = limits.Limit(60, 60)
+# As they were written: read, a megabyte of brackets takes 25 of memory (D1).
 KEPT_DOCUMENTS = 100
+KEPT_BYTES = 8 << 20
 DOCUMENT_SECONDS = 600.0
 # Whoever signs and has done nothing here: their key is asked for again tomorrow (B27).
 STRANGERS_KEPT = dt.timedelta(days=1)
@@ -111,7 +114,8 @@ class Senders:
         self._outgoing = outgoing
         self._own_authority = authority(runtime.settings.base_url)
         self._flights: dict[str, asyncio.Task[PublicKey | None]] = {}
-        self._documents: OrderedDict[str, tuple[dict[str, object], float]] = OrderedDict()
+        self._documents: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._documents_bytes = 0
         self._loaded: dict[str, tuple[PublicKey, float]] = {}
         self.in_vain = limits.Remembered(IN_VAIN)
         self.verifier = Verifier(
@@ -156,20 +160,26 @@ class Senders:
 
     def document(self, actor_uri: str) -> dict[str, object] | None:
         """The actor's own document, if it was fetched a moment ago, mostly for its key: spares fetching it again."""
-        document, until = self._documents.get(actor_uri, (None, 0.0))
-        return document if until > time.monotonic() else None
+        written, until = self._documents.get(actor_uri, (b"", 0.0))
+        return msgspec.json.decode(written, type=dict[str, object]) if until > time.monotonic() else None
 
     def take_document(self, actor_uri: str) -> dict[str, object] | None:
         """The same, once."""
         document = self.document(actor_uri)
-        self._documents.pop(actor_uri, None)
+        self._forget_document(actor_uri)
         return document
 
     def keep_document(self, actor_uri: str, document: dict[str, object]) -> None:
-        self._documents[actor_uri] = document, time.monotonic() + DOCUMENT_SECONDS
-        self._documents.move_to_end(actor_uri)
-        if len(self._documents) > KEPT_DOCUMENTS:
-            self._documents.popitem(last=False)
+        self._forget_document(actor_uri)
+        written = msgspec.json.encode(document)
+        self._documents[actor_uri] = written, time.monotonic() + DOCUMENT_SECONDS
+        self._documents_bytes += len(written)
+        while len(self._documents) > KEPT_DOCUMENTS or self._documents_bytes > KEPT_BYTES:
+            self._forget_document(next(iter(self._documents)))
+
+    def _forget_document(self, actor_uri: str) -> None:
+        written, _ = self._documents.pop(actor_uri, (b"", 0.0))
+        self._documents_bytes -= len(written)
 
     async def is_missing(self, uri: str) -> bool:
         """Whether this key, or this actor, was looked for in vain a moment ago: then nobody is asked again yet."""

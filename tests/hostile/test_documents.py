@@ -3,6 +3,7 @@
 # ruff: noqa: N802  (tests carry the row of the threat table that they stand for)
 
 import json
+import tracemalloc
 import typing
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from federation import decoding, inbox, parse, remote
+from federation import decoding, inbox, parse, remote, senders
 from federation.decoding import BadDocument
 from federation.incoming import BadSignature, IncomingRequest
 from federation.parse import Unacceptable
@@ -19,6 +20,7 @@ from federation.signature_headers import read_signature
 from server import text
 from server.community import actors
 from server.limits import Booked, Limit
+from server.runtime import Runtime
 from tests.conftest import BASE_URL
 from tests.federation.peer import PUBLIC, Document
 from tests.federation.street import GROUP, Street, addressed
@@ -190,6 +192,24 @@ async def test_D8_a_hundred_thousand_elements_are_read_to_a_limit(
     assert [
         url for url in world.watch.asked[asked:] if street.mastodon.host not in url and "127.0.0.5" not in url
     ] == []
+
+
+async def test_D8_strangers_documents_take_little_memory(runtime: Runtime) -> None:
+    """A signed GET is enough to have an actor fetched, and read a megabyte of brackets takes 25."""
+    document = json.dumps({"id": "https://evil.example/u/0", "x": [{}] * 250_000}, separators=(",", ":")).encode()
+    known = await runtime.use(senders.Senders)
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            known.keep_document(f"https://evil.example/u/{number}", decoding.decode_document(document))
+        assert tracemalloc.get_traced_memory()[0] < 10 << 20
+    finally:
+        tracemalloc.stop()
+    # The latest are there, each as it came, and taken once.
+    assert known.document("https://evil.example/u/39") == json.loads(document)
+    assert known.take_document("https://evil.example/u/39") is not None
+    assert known.document("https://evil.example/u/39") is None
+    assert known.document("https://evil.example/u/0") is None
 
 
 async def test_C13_nobody_is_fetched_for_being_addressed(world: World) -> None:
