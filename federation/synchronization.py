@@ -15,10 +15,12 @@ from federation.activities import follow
 from federation.budget import FetchBudget
 from federation.client import Outgoing
 from federation.egress import FetchFailed
-from server import jobs
+from server import jobs, limits
 from server.community import actors, groups, memberships
 from server.community.actors import Actor
 from server.db import Command, Conn, Query, Row
+from server.errors import TooMany
+from server.limits import Limit
 from server.runtime import Runtime
 from server.urls import Urls, authority
 
@@ -28,6 +30,9 @@ COMPARE_AGAIN_SECONDS = 300.0
 KEPT_SENDERS = 5000
 MAX_LISTED = 5000
 MAX_UNDONE = 100
+# A server may have as many actors as it likes, and each of them may list whomever it likes of ours.
+LISTS_PER_HOST = Limit(60, 600)
+UNDONE_PER_HOST = Limit(100, 3600)
 
 
 class _Follower(Row, frozen=True):
@@ -104,6 +109,7 @@ async def synchronize_followers(runtime: Runtime, *, actor_id: int, url: str, di
     """Errand: read whom of ours an actor elsewhere counts among its followers, and believe it."""
     outgoing = await runtime.use(Outgoing)
     try:
+        await _count(runtime, f"followers:{authority(url)}", LISTS_PER_HOST)
         listed = await paging.read_collection(
             outgoing.client, url, await outgoing.signature(), budget=FetchBudget(), items=MAX_LISTED
         )
@@ -111,19 +117,28 @@ async def synchronize_followers(runtime: Runtime, *, actor_id: int, url: str, di
         # The next delivery says it again.
         log.info("followers not read", url=url[:200], reason=failed.reason)
         return
+    except TooMany:
+        log.info("followers not read", url=url[:200], reason="too_many")
+        return
     uris = {one for one in listed if isinstance(one, str)}
     if followers.digest_of(uris) != digest:
         # Something has changed meanwhile, or the list is cut: nobody is put out for what may be half a list.
         log.info("followers do not fit their digest", url=url[:200])
         return
     async with runtime.db.transaction() as conn:
-        await _believe(conn, Urls(runtime.settings.base_url), actor_id, uris)
+        await _believe(conn, actor_id, uris)
+    await _leave(runtime, actor_id, uris)
 
 
-async def _believe(conn: Conn, urls: Urls, actor_id: int, listed: Collection[str]) -> None:
-    """Whoever asked and is listed was let in, whoever is not listed is out, whoever does not belong there leaves."""
+async def _count(runtime: Runtime, key: str, limit: Limit, hits: int = 1) -> None:
+    async with runtime.db.transaction() as conn:
+        await limits.count(conn, key, limit, hits=hits)
+
+
+async def _believe(conn: Conn, actor_id: int, listed: Collection[str]) -> None:
+    """Whoever asked and is listed was let in, whoever is not listed is out."""
     await groups.LOCK.run(conn, actor_id)
-    target, group = await actors.by_id(conn, actor_id), await groups.BY_ID.one(conn, actor_id, None)
+    group = await groups.BY_ID.one(conn, actor_id, None)
     for one in await OURS.all(conn, actor_id) if group is not None else ():
         assert group is not None
         person = await actors.by_id(conn, one.person_id)
@@ -131,5 +146,22 @@ async def _believe(conn: Conn, urls: Urls, actor_id: int, listed: Collection[str
             await follow.let_in(conn, group, person)
         elif one.state == "joined" and one.uri not in listed:
             await memberships.put_out(conn, group, person)
-    for person in await UNEXPECTED.all(conn, actor_id, listed, MAX_UNDONE):
-        await follow.send_unfollow(conn, urls, person, target)
+
+
+async def _leave(runtime: Runtime, actor_id: int, listed: Collection[str]) -> None:
+    """Whoever is listed and does not belong there leaves, as far as we say so much to one server."""
+    async with runtime.db.read() as conn:
+        target = await actors.by_id(conn, actor_id)
+        found = await UNEXPECTED.all(conn, actor_id, listed, MAX_UNDONE)
+    if not found:
+        return
+    try:
+        await _count(runtime, f"unfollowed:{target.host}", UNDONE_PER_HOST, len(found))
+    except TooMany:
+        log.info("followers not undone", actor=target.uri[:200], reason="too_many")
+        return
+    async with runtime.db.transaction() as conn:
+        await groups.LOCK.run(conn, actor_id)
+        # Asked again: somebody may have joined in the meantime.
+        for person in await UNEXPECTED.all(conn, actor_id, listed, MAX_UNDONE):
+            await follow.send_unfollow(conn, Urls(runtime.settings.base_url), person, target)

@@ -16,6 +16,7 @@ from federation.signatures import VerifiedRequest, Verifier
 from moderation import instances
 from server import clock
 from server.community import memberships
+from server.limits import Limit
 from tests.conftest import BASE_URL
 from tests.federation.peer import PUBLIC, Peer, signed
 from tests.federation.street import GROUP, Street
@@ -218,6 +219,30 @@ async def test_who_is_listed_without_belonging_there_leaves(choir: Choir) -> Non
     await choir.say(choir.claim(ANA, MIA, "http://moot.test/ap/people/nobody"))
     assert choir.left() == [MIA]
     assert await choir.state() == "joined"
+
+
+async def band_of(choir: Choir) -> Choir:
+    """Another group of the same server."""
+    uri = choir.there.actor("band", "Group", followers=f"{choir.uri}/followers")
+    return Choir(choir.street, choir.there, uri, await choir.street.ask_to_join(choir.there, "band"))
+
+
+async def test_however_many_list_whom_they_like_one_server_makes_us_leave_so_often(
+    choir: Choir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synchronization, "UNDONE_PER_HOST", Limit(1, 3600))
+    choir.count(ANA, MIA)
+    for group in (choir, await band_of(choir)):
+        await group.say(choir.claim(ANA, MIA))
+    assert (choir.asked(), choir.left()) == (2, [MIA])
+
+
+async def test_one_servers_lists_are_read_so_often(choir: Choir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synchronization, "LISTS_PER_HOST", Limit(1, 600))
+    choir.count(ANA, MIA)
+    for group in (choir, await band_of(choir)):
+        await group.say(choir.claim(ANA, MIA))
+    assert choir.asked() == 1
 
 
 async def test_nobody_is_put_out_for_a_list_that_does_not_fit_its_digest(choir: Choir) -> None:
