@@ -63,15 +63,15 @@ ENQUEUE = Command(
         insert into lanes (host) select distinct host from unnest($2::text[]) as h (host)
          where not exists (select 1 from lanes l where l.host = h.host) order by host
         on conflict do nothing)
-    insert into deliveries (id, host, inbox, activity_id, sender_id, ordering)
-    select id, host, inbox, $4, $5, $6 from unnest($1::bigint[], $2::text[], $3::text[]) as r (id, host, inbox)
+    insert into deliveries (id, host, inbox, activity_id, sender_id, ordering, group_id)
+    select id, host, inbox, $4, $5, $6, $7 from unnest($1::bigint[], $2::text[], $3::text[]) as r (id, host, inbox)
     on conflict (activity_id, inbox) do nothing"""
 )
 # A row waits for older ones of its key that are not due yet; those that are due come before it in the same batch.
 BATCH = Query(
     Delivery,
     """
-    select d.id, d.host, d.inbox, d.activity_id, d.sender_id, d.ordering, d.tries
+    select d.id, d.host, d.inbox, d.activity_id, d.sender_id, d.ordering, d.tries, d.group_id
       from unnest($1::text[]) as l (host)
      cross join lateral (
         select * from deliveries d
@@ -111,16 +111,18 @@ OF_HOSTS = Command("select array_agg(id) from deliveries where host = any($1::te
 
 
 async def enqueue(
-    conn: Conn, activity_id: int, sender_id: int, inboxes: Iterable[tuple[str, str]], ordering: str
-) -> int:
+    conn: Conn, activity_id: int, sender_id: int, inboxes: Iterable[tuple[str, str]], ordering: str,
+    group_id: int | None = None,
+) -> int:  # fmt: skip
     """Add a delivery of a stored activity for each `(host, inbox)`; returns how many are new.
 
-    `ordering` names the object: what is enqueued later for it reaches an instance later. Wake the workers after commit.
+    `ordering` names the object: what is enqueued later for it reaches an instance later. `group_id`: the group whose
+    members these are, where another one is the sender. Wake the workers after commit.
     """
     targets = list(inboxes)
     hosts, urls = [host for host, _ in targets], [inbox for _, inbox in targets]
     ids = [new_id() for _ in targets]
-    return await ENQUEUE.run(conn, ids, hosts, urls, activity_id, sender_id, ordering) if targets else 0
+    return await ENQUEUE.run(conn, ids, hosts, urls, activity_id, sender_id, ordering, group_id) if targets else 0
 
 
 async def withdraw(conn: Conn, post_id: int) -> int:
@@ -239,7 +241,7 @@ class Courier:
                     blocked = await blocks.upon(conn, [turn.host])
                 if turn.host in blocked.hosts:
                     break
-            if row.ordering in turn.stuck or blocked.stop(row.sender_id, row.host):
+            if row.ordering in turn.stuck or row.is_stopped(blocked):
                 # What a group has blocked meanwhile is dropped in the next turn.
                 continue
             signer = load.signers.get(row.sender_id)

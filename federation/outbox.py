@@ -133,11 +133,13 @@ async def record(
     return Outgoing(activity_id, uri, whole)
 
 
-async def send(conn: Conn, activity: Outgoing, sender_id: int, readers: list[Reader], ordering: str) -> None:
-    """One delivery row for each inbox; inboxes that have one already are left alone."""
+async def send(
+    conn: Conn, activity: Outgoing, sender_id: int, readers: list[Reader], ordering: str, group_id: int | None = None
+) -> None:
+    """One delivery row for each inbox; inboxes that have one already are left alone. `group_id`: whose members read."""
     inboxes = sorted({(reader.host, reader.inbox) for reader in readers})
     if inboxes:
-        await delivery.enqueue(conn, activity.id, sender_id, inboxes, ordering)
+        await delivery.enqueue(conn, activity.id, sender_id, inboxes, ordering, group_id)
 
 
 async def readers_of(conn: Conn, actor_id: int, *also: int) -> list[Reader]:

@@ -21,6 +21,11 @@ class Delivery(Row, frozen=True):
     sender_id: int
     ordering: str
     tries: int
+    group_id: int | None
+
+    def is_stopped(self, blocked: Blocks) -> bool:
+        """Whether its instance is blocked, by us or by the group of which it is (I-4)."""
+        return blocked.stop(self.sender_id if self.group_id is None else self.group_id, self.host)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ class Turn:
         return self.report.lane.host
 
     def take(self, row: Delivery, blocked: Blocks) -> None:
-        """Have a row to send, unless the group that it comes from has blocked this instance (I-4)."""
-        if blocked.stop(row.sender_id, row.host):
+        """Have a row to send, unless the group that it comes from has blocked this instance."""
+        if row.is_stopped(blocked):
             self.dropped.append((row.id, "blocked_in_group"))
         else:
             self.rows.append(row)

@@ -1,5 +1,7 @@
 """Create: a thread or a reply."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from federation import outbox, parse, spellings, tombstones
@@ -208,13 +210,19 @@ async def told_by_group(conn: Conn, post: PostRow, *also: int) -> list[outbox.Re
 
 
 async def tell(
-    conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader], kind: str = "Create"
-) -> dict[Spelling, Document]:
-    """Its author's own words, to each reader in the spelling that their software understands; returns what was said."""
+    conn: Conn, urls: Urls, post: PostRow, event: str, readers: list[outbox.Reader], kind: str = "Create",
+    members: Sequence[outbox.Reader] = (),
+) -> dict[Spelling, Document]:  # fmt: skip
+    """Its author's own words, to each reader in the spelling that their software understands; returns what was said.
+
+    `members` read it for the group, as long as that does not block their instance.
+    """
     told = {}
-    for spelling, those in spellings.sort(post, readers):
+    for spelling, those in spellings.sort(post, [*readers, *members]):
         activity = await record(conn, urls, post, event, spelling, kind)
-        await outbox.send(conn, activity, post.author_id, those, f"post:{post.id}")
+        own = [reader for reader in those if reader in readers]
+        await outbox.send(conn, activity, post.author_id, own, f"post:{post.id}")
+        await outbox.send(conn, activity, post.author_id, those, f"post:{post.id}", post.group_id)
         told[spelling] = activity.document
     return told
 

@@ -82,9 +82,10 @@ async def tell_readers(conn: Conn, urls: Urls, post: PostRow, event: str, reader
     An edited reply too: they read it from the thread's `replies`, and would show its old text for ever.
     """
     direct = await create.told_directly(conn, post)
+    members: list[outbox.Reader] = []
     if post.visibility == "public":
-        direct += outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
-    told = await create.tell(conn, urls, post, event, direct, "Update")
+        members = outbox.microblogs(readers) if post.is_thread else outbox.known_microblogs(readers)
+    told = await create.tell(conn, urls, post, event, direct, "Update", members)
     await create.announce_own(conn, urls, post, event, told, readers, "Update")
 
 
@@ -100,11 +101,12 @@ async def spread_totals(conn: Conn, urls: Urls, post_id: int) -> None:
     readers = _as_polls(await create.told_by_group(conn, post)) if at_home else []
     if post.local:
         direct = [] if at_home else await outbox.inbox_of(conn, post.group_id)
+        members: list[outbox.Reader] = []
         if post.visibility == "public":
             voters = await polls.voters(conn, post_id, local=False)
             direct += await outbox.readers_of(conn, post.author_id, *voters)
-            direct += outbox.microblogs(readers)
-        told = await create.tell(conn, urls, post, event, _as_polls(direct), "Update")
+            members = outbox.microblogs(readers)
+        told = await create.tell(conn, urls, post, event, _as_polls(direct), "Update", _as_polls(members))
         await create.announce_own(conn, urls, post, event, told, readers, "Update")
     elif readers and (whole := await outbox.received(conn, post_id, poll.TOTALS)) is not None:
         await create.announce(conn, urls, post, event, whole, readers)

@@ -6,7 +6,7 @@ import pytest
 
 from federation import housekeeping, remote, software
 from moderation import defederation, instances
-from server.community import actors, groups, memberships
+from server.community import actors, groups, memberships, revisions
 from server.community.groups import GroupForm
 from server.errors import Invalid
 from tests.conftest import MovedClock
@@ -169,6 +169,33 @@ async def test_what_waits_for_a_server_is_not_sent_once_it_is_blocked(
         assert await conn.fetchval("select count(*) from deliveries") == 0
         notes = {row["reason"] for row in await conn.fetch("select reason from dropped_deliveries")}
     assert notes == ({"blocked_in_group"} if where in IN_THE_GROUP else {"blocked"})
+
+
+@pytest.mark.parametrize("follows", ["the group", "Ana"])
+@pytest.mark.parametrize("what", ["an edit", "the totals of a poll"])
+async def test_what_is_said_to_a_groups_readers_alone_is_the_groups_to_stop(
+    street: Street, moved_clock: MovedClock, what: str, follows: str
+) -> None:
+    """Microblogs obey no Announce of an Update, so that they get it from its author, because they read the group."""
+    thread = await ask(street) if what != "an edit" else await street.write("The crossing", "Where?")
+    if follows == "Ana":
+        follow = street.mastodon.activity("Follow", street.max, street.urls.actor("person", "ana"))
+        assert (await street.moot.deliver(follow)).status == 202
+        await street.settle()
+    await street.mastodon.stop()
+    street.clear()
+    if what == "an edit":
+        async with street.runtime.db.transaction() as conn:
+            await revisions.submit_edit(conn, thread.id, title=thread.title, link=None, source="At the school.")
+    else:
+        assert (await street.moot.deliver(a_vote(street.lemmy, street.lena, thread, DAYS[0]))).status == 202
+        await moved_clock.advance(minutes=20)
+    await street.settle()
+    await block(street, street.mastodon.host, "in the group")
+    await street.mastodon.resume()
+    await moved_clock.advance(hours=12)
+    await street.settle()
+    assert street.mastodon.types() == ([] if follows == "the group" else ["Update"])
 
 
 @pytest.mark.parametrize("where", IN_THE_GROUP)
