@@ -190,10 +190,10 @@ def _end(deed: Document) -> dt.datetime:
     said = deed.get("endTime") or deed.get("expires")
     try:
         moment = dt.datetime.fromisoformat(said) if isinstance(said, str) else FOR_GOOD
-    except ValueError:
+        # A time without a zone is UTC here; one at the end of all time may be none there (D6).
+        return min(moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC), FOR_GOOD)
+    except (OverflowError, ValueError):
         return FOR_GOOD
-    # A time without a zone is UTC here.
-    return min(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC), FOR_GOOD)
 
 
 def _reason(deed: Document) -> str:

@@ -123,7 +123,9 @@ async def test_a_ban_ends_by_either_name(allotment: Allotment) -> None:
     assert until.year == 2099
 
 
-@pytest.mark.parametrize("end", [None, "soon", 7, "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "end", [None, "soon", 7, "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]
+)
 async def test_a_ban_without_an_end_that_can_be_read_has_none(allotment: Allotment, end: object) -> None:
     ana = allotment.street.urls.actor("person", "ana")
     more: dict[str, typing.Any] = {} if end is None else {"endTime": end}
