@@ -107,7 +107,7 @@ def _starts_with(context: object, head: object) -> bool:
 def _in_time(proof: Mapping[str, object], now: dt.datetime) -> bool:
     """Not from the future, and not past an end that the proof itself names."""
     created, expires = _instant(proof, "created"), _instant(proof, "expires")
-    return (created is None or created <= now + _SKEW) and (expires is None or now <= expires + _SKEW)
+    return (created is None or created <= now + _SKEW) and (expires is None or now - _SKEW <= expires)
 
 
 def _instant(proof: Mapping[str, object], name: str) -> dt.datetime | None:
