@@ -218,37 +218,6 @@ async def test_E10_what_is_served_is_a_picture_and_nothing_else(street: Street, 
         assert not is_activity_json(answer.header("content-type") or "")
 
 
-# Each has a way of its own to fail; the first one takes minutes for a megabyte.
-DECODERS = {
-    "punycode": b"..", "idna": b"xn--zzzzzzzzz99999999", "utf-7": b"+2AA-", "raw_unicode_escape": b"\\ud800",
-    "utf-16": b"\x00\xd8",
-}  # fmt: skip
-BOUNDARY = "multipart/form-data; boundary=part"
-
-
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("who", ["stranger", "resident"])
-async def test_C18_no_form_chooses_how_it_is_read(street: Street, app: Starlette, who: str, decoder: str) -> None:
-    browser = Browser(app) if who == "stranger" else await ana(street, app)
-    body = b'--part\r\nContent-Disposition: form-data; name="text"\r\n\r\n%s\r\n--part--\r\n' % DECODERS[decoder]
-    kinds = (
-        f"{BOUNDARY}; charset={decoder}", f"multipart/form-data; charset={decoder}; boundary=part",
-        f"{BOUNDARY}; charset*=utf-8''{decoder}", f"{BOUNDARY};CHARSET=\"{decoder}\"",
-    )  # fmt: skip
-    for kind in kinds:
-        headers = {"content-type": kind, "sec-fetch-site": "same-origin"}
-        assert (await browser.send("POST", "/g/elm_street/write", body, headers)).status == 415, kind
-
-
-@pytest.mark.parametrize("boundary", ["part", '"part"'])
-async def test_a_form_is_read_as_browsers_send_it(street: Street, app: Starlette, boundary: str) -> None:
-    browser = await ana(street, app)
-    for kind in (f"multipart/form-data; boundary={boundary}", f"Multipart/Form-Data;boundary={boundary}"):
-        headers = {"content-type": kind, "sec-fetch-site": "same-origin"}
-        answer = await browser.send("POST", "/g/elm_street/write", b"--part--\r\n", headers)
-        assert answer.status == 422, kind
-
-
 @pytest.mark.parametrize("visitor", ["stranger", "resident"])
 async def test_F6_no_page_loads_anything_from_elsewhere(
     street: Street, app: Starlette, watch: Watch, visitor: str
