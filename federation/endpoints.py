@@ -140,8 +140,9 @@ async def _followers(request: Request, _runtime: Runtime, conn: Conn, asked: Ask
     if somebody is not None and not await _has_member(conn, asked, authority(somebody)):
         return problem(404, "no_such_follower")
     uri, page = f"{asked.actor.uri}/followers", request.query_params.get("page")
-    # Who belongs to a private group is for those who belong to it (H11); who follows a person, for nobody.
-    named = asked.group is not None and asked.shared
+    # Who belongs to a private group is for those who belong to it (H11); who follows a person, for nobody. What stands
+    # in no list is named by nobody's page, so that nobody has agreed to be found there either.
+    named = asked.group is not None and asked.shared and asked.group.discoverable
     content = await collections.followers(conn, asked.actor.id, uri, page, named=named)
     if content is None:
         return problem(404, "no_such_page")

@@ -190,6 +190,18 @@ async def test_who_belongs_to_a_public_group_is_listed_if_they_say_so(
     assert (await street.moot.get(f"{GROUP}/followers?page=last")).status == 404
 
 
+async def test_a_group_that_stands_in_no_list_names_nobody(street: Street) -> None:
+    """Their own pages do not name it, so that they have agreed to nothing else (H11)."""
+    await _newcomers(street, "bert")
+    await _say(street, True, "bert")
+    assert (await read(street, f"{GROUP}/followers?page=start"))["orderedItems"]
+    await street.runtime.db.pool.execute("update groups set discoverable = false")
+    counted = await read(street, f"{GROUP}/followers")
+    assert counted["totalItems"] == 4
+    assert not {"first", "items", "orderedItems"} & set(counted)
+    assert await read(street, f"{GROUP}/followers?page=start") == counted
+
+
 async def test_a_page_of_members_changes_its_etag_with_what_they_say(street: Street) -> None:
     await _newcomers(street, "bert")
     page = f"{GROUP}/followers?page=start"
