@@ -10,21 +10,25 @@ import datetime as dt
 import msgspec
 
 from moderation import decisions, rules
-from server import clock, jobs, text
+from server import clock, jobs, limits, text
 from server.community import access, groups, memberships, notifications, polls, posts, standing, votes
 from server.community.actors import Actor
 from server.community.groups import FOR_GOOD, Group
 from server.community.posts import Post
 from server.community.sessions import Viewer
 from server.db import Command, Conn, Query, Row
-from server.errors import Invalid, NotFound, Refused
+from server.errors import Invalid, NotFound, Refused, TooMany
 from server.ids import new_id
+from server.limits import Limit
 from server.runtime import Runtime
 
 # Days of a ban that a form may choose; none is for good.
 DAYS = (1, 3, 7, 30, 90, 365)
 # So many posts of the banned are removed in one transaction.
 REMOVED_AT_ONCE = 50
+# Whoever was banned once could otherwise fill the record, and the moderators' news, by moving on and on. A ban is not
+# shaken off by it more easily than by a new account that tells of no other.
+BANS_CARRIED = Limit(20, 24 * 3600)
 
 
 class Deed(Row, frozen=True):
@@ -163,6 +167,10 @@ async def carry_bans(conn: Conn, old: Actor, new: Actor) -> None:
         if group is None or deed.until is None or (known is not None and known.role == "moderator"):
             continue
         if known is not None and known.banned_until is not None and known.banned_until >= deed.until:
+            continue
+        try:
+            await limits.count(conn, f"bans_carried:{group.id}", BANS_CARRIED)
+        except TooMany:
             continue
         await _shut_out(conn, group, new, deed.until)
         reason = f"{deed.reason} ({old.handle} → {new.handle})"

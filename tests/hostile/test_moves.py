@@ -12,6 +12,7 @@ from moderation import deeds, instances
 from moderation.deeds import Ban
 from server.community import actors, notifications
 from server.community.groups import FOR_GOOD
+from server.limits import Limit
 from tests.browser_like import Browser
 from tests.conftest import MovedClock
 from tests.federation.peer import Document, Peer, peer
@@ -275,6 +276,17 @@ async def test_moving_twice_shakes_no_ban_off(mover: Mover) -> None:
     mover.here.documents["/u/lena"]["movedTo"] = third
     await mover.move(target=third)
     assert await mover.banned_until(third) == await mover.banned_until(mover.old)
+
+
+async def test_nobody_fills_the_record_by_moving_on_and_on(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deeds, "BANS_CARRIED", Limit(3, 24 * 3600))
+    for number in range(6):
+        following = mover.there.actor(f"lena_{number}", alsoKnownAs=[mover.old])
+        mover.here.documents["/u/lena"]["movedTo"] = following
+        await mover.move(target=following)
+    async with mover.street.runtime.db.read() as conn:
+        assert await conn.fetchval("select count(*) from deeds") == 1 + 3
+        assert await conn.fetchval("select count(*) from notifications where kind = 'ban_moved'") == 3
 
 
 async def test_a_ban_that_was_lifted_stays_behind(mover: Mover) -> None:
