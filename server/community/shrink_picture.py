@@ -4,6 +4,7 @@ Run as a process of its own with little memory, little time and no environment: 
 into many servers. Nothing of the file goes on but its pixels: no place, no camera, no comment, no second frame.
 """
 
+import copy
 import io
 import json
 import resource
@@ -11,11 +12,14 @@ import sys
 import warnings
 
 from PIL import (
+    GifImagePlugin,
     Image,
     ImageCms,
     ImageOps,
     JpegImagePlugin,
+    MpoImagePlugin,
     PngImagePlugin,
+    TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -29,8 +33,9 @@ MAX_PIXELS_OF_JPEG = 64_000_000
 WHOLE, SMALL = 1600, 480
 MEMORY = 512 << 20
 CPU_SECONDS = 10
-# Without one of these the format would be looked for among all that Pillow knows.
-_LOADED = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+# Without one of the former the format would be looked for among all that Pillow knows. The latter it would load when
+# they are needed, and then no file can be opened any more.
+_LOADED = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin, GifImagePlugin, MpoImagePlugin, TiffImagePlugin, copy)
 
 
 class TooManyPixels(Exception):
@@ -38,11 +43,13 @@ class TooManyPixels(Exception):
 
 
 def confine() -> None:
-    """What a hostile file could still make of us has no memory, no time and no file to write."""
+    """What a hostile file could still make of us has no memory and no time, and opens no file and no connection."""
+    Image.preinit()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """Has a picture of any origin decoded and made small by a process of its own: `shrink_picture.py`."""
 
 import asyncio
+import contextlib
 import sys
 import typing
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from server.runtime import Runtime
 _PROGRAM = Path(shrink_picture.__file__)
 # It has ten seconds of the processor; on a busy machine they may take longer.
 _SECONDS = 30
+# Far more than two pictures of that size have: whatever took it over must not fill our own memory with what it says.
+_MOST_OUTPUT = 16 << 20
 
 PROBLEMS = {
     "format": Message("This file is not a picture that we can read: PNG, JPEG, WebP and GIF can be used."),
@@ -73,7 +76,8 @@ async def _run(data: bytes) -> bytes:
     )
     try:
         async with asyncio.timeout(_SECONDS):
-            output, _ = await process.communicate(data)
+            output, _ = await asyncio.gather(_said(process), _feed(process, data))
+            await process.wait()
     except TimeoutError:
         raise _refusal("effort") from None
     finally:
@@ -84,6 +88,24 @@ async def _run(data: bytes) -> bytes:
         # Killed for its time, or out of memory where not even an error could be written.
         raise _refusal("effort")
     return output
+
+
+async def _said(process: Process) -> bytes:
+    assert process.stdout is not None
+    try:
+        await process.stdout.readexactly(_MOST_OUTPUT)
+    except asyncio.IncompleteReadError as all_of_it:
+        return all_of_it.partial
+    raise _refusal("effort")
+
+
+async def _feed(process: Process, data: bytes) -> None:
+    assert process.stdin is not None
+    # It may have ended before it read all.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 def _refusal(problem: str) -> Refused:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from starlette.applications import Starlette
 
 from federation.media_types import is_activity_json
@@ -27,7 +27,7 @@ from tests.federation.street import Street, addressed
 from tests.federation.test_federation_md import decide
 from tests.hostile.private_street import Private
 from tests.hostile.watching import Watch
-from tests.pictures import bomb, encoded, film, halves, opened, png, unpacked
+from tests.pictures import bomb, encoded, film, halves, opened, photograph, png, unpacked
 
 MEGABYTE = 1 << 20
 
@@ -143,6 +143,11 @@ async def test_F2_the_program_is_stopped_where_it_takes_too_much(
     with pytest.raises(Refused) as refusal:
         await Shrinking().shrink(png())
     assert refusal.value.code == "picture_effort"
+    said = "b'{\"sizes\": [[1, 1, 1], [1, 1, 1]]}\\n'"
+    program.write_text(f"import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write({said} + bytes(64 << 20))")
+    with pytest.raises(Refused) as refusal:
+        await Shrinking().shrink(png())
+    assert refusal.value.code == "picture_effort"
     program.write_text("import time; time.sleep(60)")
     monkeypatch.setattr("server.community.shrinking._SECONDS", 0.2)
     with pytest.raises(Refused) as refusal:
@@ -151,20 +156,49 @@ async def test_F2_the_program_is_stopped_where_it_takes_too_much(
 
 
 def test_F2_the_program_confines_itself(tmp_path: Path) -> None:
-    """A hostile file that took it over could neither take more memory nor write anywhere."""
-    script = "; ".join([
-        "import sys, resource; sys.path.insert(0, sys.argv[1])",
-        "import shrink_picture; shrink_picture.confine()",
-        "print(resource.getrlimit(resource.RLIMIT_AS)[1], resource.getrlimit(resource.RLIMIT_CPU)[1])",
-        "print('x', file=open(sys.argv[2], 'w'), flush=True)",
-    ])  # fmt: skip
-    folder = str(Path(shrink_picture.__file__).parent)
-    file = tmp_path / "written"
-    command = [sys.executable, "-I", "-c", script, folder, str(file)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.stdout.split() == [str(512 << 20), "10"]
-    assert found.returncode != 0
-    assert file.read_text() == ""
+    """A hostile file that took it over could neither take more memory nor write, read or ask anywhere."""
+    ways = {
+        "print('x', file=file, flush=True)": "File too large", "open('/etc/hostname')": "Too many open files",
+        "socket.socket(socket.AF_UNIX)": "Too many open files", "socket.socket()": "Too many open files",
+    }  # fmt: skip
+    for way, refusal in ways.items():
+        script = "; ".join([
+            "import sys, resource, socket; sys.path.insert(0, sys.argv[1]); file = open(sys.argv[2], 'w')",
+            "import shrink_picture; shrink_picture.confine()",
+            "print(resource.getrlimit(resource.RLIMIT_AS)[1], resource.getrlimit(resource.RLIMIT_CPU)[1])",
+            way,
+        ])  # fmt: skip
+        folder = str(Path(shrink_picture.__file__).parent)
+        file = tmp_path / "written"
+        command = [sys.executable, "-I", "-c", script, folder, str(file)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert found.stdout.split() == [str(512 << 20), "10"]
+        assert refusal in found.stderr
+        assert found.returncode != 0
+        assert file.read_text() == ""
+
+
+def kinds() -> dict[str, bytes]:
+    """Pictures of all kinds that neighbours have."""
+    whole, grey, see_through = halves(), halves().convert("LA"), halves().convert("RGBA")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    frames = [Image.new("RGBA", (30, 20), (number, 0, 0, number)) for number in range(3)]
+    return {
+        "png": png(), "grey png": encoded(grey, "PNG"), "png with a palette": encoded(whole.quantize(), "PNG"),
+        "deep png": encoded(whole.convert("I;16"), "PNG"), "profile": encoded(whole, "PNG", icc_profile=profile),
+        "see-through png": encoded(see_through, "PNG"), "photograph": photograph(orientation=6),
+        "two photographs": encoded(whole, "MPO", save_all=True, append_images=[halves()]),
+        "progressive": encoded(whole, "JPEG", progressive=True, icc_profile=profile),
+        "for print": encoded(whole.convert("CMYK"), "JPEG"), "gif": encoded(whole, "GIF"), "film": film(3, 20),
+        "see-through gif": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "webp": encoded(see_through, "WEBP"), "moving webp": encoded(frames[0], "WEBP", save_all=True,
+        append_images=frames[1:]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_what_is_confined_has_all_that_it_needs(kind: str) -> None:
+    assert "sizes" in run(kinds()[kind]).head
 
 
 def test_F3_of_many_frames_the_first_is_taken() -> None:
