@@ -58,6 +58,8 @@ RECEIVERS: dict[str, Receiver] = {
 }
 PER_HOST = Limit(600, 60)
 PER_STRANGER = Limit(60, 60)
+# What a stranger may bar from coming: it is remembered for weeks, whatever it was.
+BARRED_BY_STRANGER = Limit(100, 3600)
 BOOKED_AT_ONCE = 20
 KNOWN_SECONDS = 60.0
 MOST_HOSTS = 10_000
@@ -253,10 +255,20 @@ async def _effect(runtime: Runtime, host: str, sender: Actor | RemoteActor, acti
 
 async def _record(runtime: Runtime, activity: Activity, why: Ignored, *, strange: bool) -> None:
     """What an activity without effect had begun is undone, and this remains: of a stranger's nothing but its count."""
-    if strange and why.bars is None:
+    if strange and (why.bars is None or not await _may_bar(runtime, activity)):
         return
     async with runtime.db.transaction() as conn:
         if why.bars is not None:
             await tombstones.add(conn, why.bars, activity.actor)
         if not strange:
             await SEE.one(conn, activity.id, activity.actor, why.reason, None)
+
+
+async def _may_bar(runtime: Runtime, activity: Activity) -> bool:
+    """Whether a stranger's instance has not left too much of this kind within the hour."""
+    try:
+        async with runtime.db.transaction() as conn:
+            await limits.count(conn, f"barred:{authority(activity.actor)}", BARRED_BY_STRANGER)
+    except TooMany:
+        return False
+    return True

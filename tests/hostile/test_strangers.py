@@ -68,6 +68,22 @@ async def test_B27_no_kind_of_activity_brings_a_stranger_in(world: World, kind: 
         assert answer.status in (202, 400)
 
 
+@pytest.mark.usefixtures("untiring")
+@pytest.mark.parametrize("kind", ["Delete", "Undo"])
+async def test_B27_a_stranger_bars_so_much_from_coming(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted or undone before it came is remembered for weeks."""
+    monkeypatch.setattr(inbox, "BARRED_BY_STRANGER", Limit(5, 3600))
+    mallory = world.evil.actor("mallory")
+    before = await world.watch.count("tombstones")
+    for number in range(20):
+        what = f"{world.evil.base}/notes/{number}"
+        assert (await world.street.moot.deliver(world.evil.activity(kind, mallory, what))).status == 202
+    # Twice that where an hour ends in between.
+    assert await world.watch.count("tombstones") - before in (5, 10)
+
+
 async def test_B27_nothing_is_fetched_for_a_stranger_who_names_it(world: World) -> None:
     mallory = world.evil.actor("mallory")
     note = world.victim.note(world.victim.actor("alice"), "<p>Look!</p>")
