@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from server.community import media
 from server.errors import TooMany
 from server.runtime import Runtime
-from web import forms, guards
+from web import forms, guards, session
 from web.visit import Visit
 
 # Four pictures and the text, at 2 Mbit/s.
@@ -75,4 +75,7 @@ async def read(visit: Visit) -> AsyncIterator[tuple[dict[str, str], Mapping[str,
             # A field in which no file was chosen arrives as a file without a name.
             files = {name: part for name, part in parts.multi_items() if isinstance(part, UploadFile) and part.filename}
             request.state.typed = typed
+            if account_id is not None:
+                # It may have taken long, and their session may have been ended meanwhile.
+                visit.viewer = await session.viewer_of(request, visit.runtime)
             yield typed, files

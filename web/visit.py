@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from moderation.glance import Glance, at_home, beside
 from server import askers, clock, limits, urls
-from server.community import actors
+from server.community import access, actors
 from server.community.actors import Actor
-from server.community.sessions import Viewer
+from server.community.sessions import STRANGER, Viewer
 from server.db import Conn
 from server.messages import Message
 from server.runtime import Runtime
@@ -70,9 +70,13 @@ class Visit:
         return self.glance
 
     async def me(self, conn: Conn) -> Actor:
-        """The viewer's own actor; call only where somebody is signed in."""
+        """The viewer's own actor; call only where somebody is signed in. Refused for whoever has left meanwhile."""
         assert self.viewer.account_id is not None
-        return await actors.by_id(conn, self.viewer.account_id)
+        actor = await actors.by_id(conn, self.viewer.account_id)
+        if actor.deleted_at is not None:
+            # Nobody would ever erase what they write now.
+            access.check_signed_in(STRANGER)
+        return actor
 
     async def count_hit(self, what: str, who: str, limit: limits.Limit) -> None:
         """Count one try in a transaction of its own, so that a later refusal does not take it back."""

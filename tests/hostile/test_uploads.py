@@ -8,10 +8,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from server.community import farewell, sessions
 from tests.browser_like import Browser
 from tests.federation.street import Street
 from tests.hostile.private_street import Private
 from tests.hostile.test_pictures import ana
+from web.picture_form import Taken
 
 # Each has a way of its own to fail; the first one takes minutes for a megabyte.
 DECODERS = {
@@ -70,6 +72,44 @@ async def test_D9_one_resident_sends_a_few_forms_with_files_at_once(street: Stre
     slow.go.set()
     assert await asyncio.gather(*held) == [422] * 4
     assert await send(anas) == 422
+
+
+@pytest.mark.parametrize("how", ["ends the session", "leaves", "leaves later"])
+async def test_nobody_writes_once_they_are_out(
+    street: Street, app: Starlette, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even with a form that was on its way: it may take minutes, and then their pictures are looked at."""
+    browser, slow = await ana(street, app), Slow(app)
+    browser.app = slow
+
+    async def go() -> None:
+        async with street.runtime.db.transaction() as conn:
+            if how == "ends the session":
+                await sessions.revoke_all(conn, street.ana_id)
+            else:
+                await farewell.leave(conn, street.ana_id, "a long sentence")
+        await street.settle()
+
+    async def take(*_args: object) -> Taken:
+        await go()
+        return Taken()
+
+    if how == "leaves later":
+        monkeypatch.setattr("web.picture_form.take", take)
+    parts = "".join(
+        f'--part\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nLate\r\n' for name in ("title", "text")
+    )
+    headers = {"content-type": BOUNDARY, "sec-fetch-site": "same-origin"}
+    sending = asyncio.create_task(browser.send("POST", "/g/elm_street/write", f"{parts}--part--\r\n".encode(), headers))
+    await slow.waiting.acquire()
+    if how != "leaves later":
+        await go()
+    slow.go.set()
+    answer = await sending
+    assert answer.status in (401, 403), answer.header("location")
+    assert await street.count_posts() == 0
+    # What they typed is not lost.
+    assert how == "leaves later" or "Late" in answer.words
 
 
 @pytest.mark.parametrize("boundary", ["part", '"part"'])
