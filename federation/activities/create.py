@@ -218,9 +218,10 @@ async def tell(
     `members` read it for the group, as long as that does not block their instance.
     """
     told = {}
+    directly = set(readers)
     for spelling, those in spellings.sort(post, [*readers, *members]):
         activity = await record(conn, urls, post, event, spelling, kind)
-        own = [reader for reader in those if reader in readers]
+        own = [reader for reader in those if reader in directly]
         await outbox.send(conn, activity, post.author_id, own, f"post:{post.id}")
         await outbox.send(conn, activity, post.author_id, those, f"post:{post.id}", post.group_id)
         told[spelling] = activity.document
