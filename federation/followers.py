@@ -117,7 +117,7 @@ class Digests:
             self._kept.clear()
         if missing := [one for one in wanted if one not in self._kept or self._kept[one][1] < now]:
             self._kept |= {one: (found, now + KEPT_SECONDS) for one, found in (await _count(conn, missing)).items()}
-        return {one: self._kept[one][0] for one in wanted}
+        return {one: self._kept[one][0] for one in wanted if one in self._kept}
 
 
 async def _count(conn: Conn, actor_ids: list[int]) -> dict[int, Followers]:

@@ -47,11 +47,11 @@ def dangers(html: str) -> list[str]:
             found.append(where)
         for name, value in tag.attrs.items():
             text = " ".join(value) if isinstance(value, list) else str(value)
-            if name.startswith("on") or name in ("style", "srcdoc", "srcset", "formaction", "ping", "background"):
+            if name.startswith("on") or name in ("style", "srcdoc", "srcset", "ping", "background"):
                 found.append(where)
-            if name in ("src", "action", "data") and not text.startswith(("/", "#")):
+            if name in ("src", "action", "formaction", "data") and not text.startswith(("/", "#")):
                 found.append(where)
-            if name in ("src", "action", "href") and re.match(
+            if name in ("src", "action", "formaction", "href") and re.match(
                 r"[\s\x00-\x1f]*(javascript|data|vbscript):|//", text, re.IGNORECASE
             ):
                 found.append(where)
