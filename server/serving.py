@@ -1,5 +1,6 @@
 """The web process: granian in front of the application, which lives on the top floor and is named as text only."""
 
+import gc
 import importlib
 import os
 import typing
@@ -64,4 +65,8 @@ def create_app() -> typing.Any:
     end_with_spawner()
     logs.configure()
     module, _, name = APPLICATION.partition(":")
-    return getattr(importlib.import_module(module), name)()
+    app = getattr(importlib.import_module(module), name)()
+    # What is loaded once stays: to look through all of it for garbage cost a long page some 50 ms now and then.
+    gc.collect()
+    gc.freeze()
+    return app
