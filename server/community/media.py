@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from server import jobs, text
-from server.community import shrink_picture
-from server.community.shrinking import Shrinking, Shrunk
+from server.community.shrinking import SMALL_SIDE, Shrinking, Shrunk
 from server.db import Command, Conn, Query, Row
 from server.errors import Refused
 from server.ids import new_id, token
@@ -24,7 +23,6 @@ MAX_BYTES = 8 << 20
 MAX_WORDS = 1500
 TYPE = "image/webp"
 WHOLE, SMALL = "whole", "small"
-SMALL_SIDE = shrink_picture.SMALL
 GONE = Message("This picture is no longer here. Please choose it again.")
 
 

@@ -1,5 +1,7 @@
 """A program: reads a picture of any origin from standard input, writes it as two WebP files to standard output.
 
+Its arguments are their longest sides: of the whole picture, and of the small one for lists.
+
 Run as a process of its own with little memory, little time and no environment: what decodes pictures has been the way
 into many servers. Nothing of the file goes on but its pixels: no place, no camera, no comment, no second frame.
 """
@@ -29,8 +31,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MAX_PIXELS = 16_000_000
 # As telephones make them; they are decoded at a half of their size or less, so that no more pixels come of them.
 MAX_PIXELS_OF_JPEG = 64_000_000
-# The longer side of the whole picture, and of the small one for lists.
-WHOLE, SMALL = 1600, 480
 MEMORY = 512 << 20
 CPU_SECONDS = 10
 # Without one of the former the format would be looked for among all that Pillow knows. The latter it would load when
@@ -59,7 +59,7 @@ def main() -> None:
     Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")
     try:
-        files = shrunk(sys.stdin.buffer.read())
+        files = shrunk(sys.stdin.buffer.read(), *map(int, sys.argv[1:]))
     except TooManyPixels:
         _say({"problem": "pixels"})
     except UnidentifiedImageError:
@@ -74,25 +74,25 @@ def _say(head: dict[str, object], *files: bytes) -> None:
     sys.stdout.buffer.write(b"\n".join([json.dumps(head).encode(), b"".join(files)]))
 
 
-def shrunk(data: bytes) -> list[tuple[tuple[int, int], bytes]]:
+def shrunk(data: bytes, whole: int, little: int) -> list[tuple[tuple[int, int], bytes]]:
     """The whole picture and the small one, each with its size."""
-    picture = _upright(Image.open(io.BytesIO(data), formats=FORMATS))
+    picture = _upright(Image.open(io.BytesIO(data), formats=FORMATS), (whole, whole))
     small = picture.copy()
-    small.thumbnail((SMALL, SMALL))
+    small.thumbnail((little, little))
     return [(one.size, _as_webp(one)) for one in (picture, small)]
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The first frame, no larger than WHOLE, in the colours of the web, turned as the camera was held."""
+def _upright(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """The first frame, no larger than `box`, in the colours of the web, turned as the camera was held."""
     _check_pixels(image, MAX_PIXELS_OF_JPEG if image.format == "JPEG" else MAX_PIXELS)
     # A JPEG can be decoded at a half, a quarter or an eighth of its size for less.
-    image.draft("RGB", (WHOLE, WHOLE))
+    image.draft("RGB", box)
     _check_pixels(image, MAX_PIXELS)
     # Only after it the pixels are there.
     image.load()
     profile = image.info.get("icc_profile") if image.mode == "RGB" else None
     picture = image.convert(_mode(image))
-    picture.thumbnail((WHOLE, WHOLE))
+    picture.thumbnail(box)
     if profile:
         picture = _in_srgb(picture, profile)
     return ImageOps.exif_transpose(picture)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from server.community import shrink_picture
 from server.errors import Refused
 from server.messages import Message
 from server.runtime import Runtime
 
-_PROGRAM = Path(shrink_picture.__file__)
+# Never imported: what decodes pictures is in no process of ours.
+PROGRAM = Path(__file__).with_name("shrink_picture.py")
+# The longer side of the whole picture, and of the small one for lists.
+WHOLE_SIDE, SMALL_SIDE = 1600, 480
 # It has ten seconds of the processor; on a busy machine they may take longer.
 _SECONDS = 30
 # Far more than two pictures of that size have: whatever took it over must not fill our own memory with what it says.
@@ -72,7 +74,15 @@ class Shrinking:
 async def _run(data: bytes) -> bytes:
     # -I: nothing of our environment or of the current folder has a say in it.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(_PROGRAM), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
+        sys.executable,
+        "-I",
+        str(PROGRAM),
+        str(WHOLE_SIDE),
+        str(SMALL_SIDE),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={},
     )
     try:
         async with asyncio.timeout(_SECONDS):

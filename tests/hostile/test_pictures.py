@@ -16,8 +16,8 @@ from PIL import Image, ImageCms
 from starlette.applications import Starlette
 
 from federation.media_types import is_activity_json
-from server.community import media, posts, shrink_picture
-from server.community.shrinking import Shrinking
+from server.community import media, posts
+from server.community.shrinking import PROGRAM, SMALL_SIDE, WHOLE_SIDE, Shrinking
 from server.errors import Refused
 from server.runtime import Runtime
 from tests.browser_like import Answer, Browser
@@ -44,7 +44,7 @@ class Ran(msgspec.Struct):
 # A process counts what the one that started it had in memory: so a small one starts the program.
 _MEASURE = """
 import json, resource, subprocess, sys
-ran = subprocess.run([sys.executable, "-I", sys.argv[1]], stdin=sys.stdin, capture_output=True)
+ran = subprocess.run([sys.executable, "-I", *sys.argv[1:]], stdin=sys.stdin, capture_output=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 told = json.dumps([used.ru_maxrss / 1024, used.ru_utime + used.ru_stime]).encode()
 sys.stdout.buffer.write(told + b"\\n" + ran.stdout)
@@ -52,7 +52,7 @@ sys.stdout.buffer.write(told + b"\\n" + ran.stdout)
 
 
 def run(data: bytes) -> Ran:
-    command = [sys.executable, "-I", "-c", _MEASURE, shrink_picture.__file__]
+    command = [sys.executable, "-I", "-c", _MEASURE, str(PROGRAM), str(WHOLE_SIDE), str(SMALL_SIDE)]
     used, _, said = subprocess.run(command, input=data, capture_output=True, check=True).stdout.partition(b"\n")
     head, _, files = said.partition(b"\n")
     return Ran(json.loads(head) if head else {"problem": "ended"}, files, *json.loads(used))
@@ -139,7 +139,7 @@ async def test_F2_the_program_is_stopped_where_it_takes_too_much(
     """Whatever a decoder could be made to do: it has ten seconds, half a gigabyte, and nobody waits longer."""
     program = tmp_path / "greedy.py"
     program.write_text("import sys; sys.stdin.buffer.read(); sys.exit(1)")
-    monkeypatch.setattr("server.community.shrinking._PROGRAM", program)
+    monkeypatch.setattr("server.community.shrinking.PROGRAM", program)
     with pytest.raises(Refused) as refusal:
         await Shrinking().shrink(png())
     assert refusal.value.code == "picture_effort"
@@ -168,7 +168,7 @@ def test_F2_the_program_confines_itself(tmp_path: Path) -> None:
             "print(resource.getrlimit(resource.RLIMIT_AS)[1], resource.getrlimit(resource.RLIMIT_CPU)[1])",
             way,
         ])  # fmt: skip
-        folder = str(Path(shrink_picture.__file__).parent)
+        folder = str(PROGRAM.parent)
         file = tmp_path / "written"
         command = [sys.executable, "-I", "-c", script, folder, str(file)]
         found = subprocess.run(command, capture_output=True, text=True, check=False)

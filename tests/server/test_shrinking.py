@@ -1,14 +1,19 @@
 """What comes out of a picture: its pixels, upright, in the colours of the web, as see-through as it was."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
 
-from server.community import media, shrink_picture
-from server.community.shrinking import Shrinking, Shrunk
+from server.community import media
+from server.community.shrinking import SMALL_SIDE, Shrinking, Shrunk
 from server.errors import Refused
 from tests.pictures import BLUE, RED, encoded, halves, is_near, opened, photograph
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def shrunk(data: bytes) -> Shrunk:
@@ -33,7 +38,7 @@ async def test_it_is_made_smaller_and_never_larger(size: tuple[int, int], whole:
     made = await shrunk(encoded(Image.new("RGB", size, RED), "PNG"))
     assert (made.width, made.height) == opened(made.whole).size == whole
     small = opened(made.small).size
-    assert max(small) <= shrink_picture.SMALL
+    assert max(small) <= SMALL_SIDE
     assert small == pytest.approx(media.small_size(*whole), abs=1)
 
 
@@ -88,3 +93,9 @@ async def test_a_file_over_the_limit_is_not_even_opened() -> None:
     assert refusal.value.code == "picture_too_large"
     assert "9 MB" in str(refusal.value)
     media.check_size(media.MAX_BYTES)
+
+
+def test_what_decodes_pictures_is_in_no_other_process() -> None:
+    script = "import sys, web.app, web.demo, federation.spread, server.worker; print('PIL' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
