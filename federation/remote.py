@@ -53,10 +53,8 @@ MOVED = Command(
 )
 NEW_HOME = Query(
     actors.Actor,
-    """
-    select a.id, a.kind, a.name, a.host, a.uri, a.url, a.title, a.about_source, a.about_html, a.created_at,
-           a.suspended_at, a.deleted_at
-      from remote_actors r join actors a on a.uri = r.moved_to
+    actors.SELECT
+    + """join remote_actors r on r.moved_to = a.uri
      where r.actor_id = $1 and a.suspended_at is null and a.deleted_at is null""",
 )
 INBOXES = Query(
@@ -66,10 +64,8 @@ INBOXES = Query(
 OUTBOX = Command("select outbox from remote_actors where actor_id = $1")
 BY_INBOX = Query(
     actors.Actor,
-    """
-    select a.id, a.kind, a.name, a.host, a.uri, a.url, a.title, a.about_source, a.about_html, a.created_at,
-           a.suspended_at, a.deleted_at
-      from remote_actors r join actors a on a.id = r.actor_id
+    actors.SELECT
+    + """join remote_actors r on r.actor_id = a.id
      where (r.inbox = $1 or r.shared_inbox = $1) and a.deleted_at is null limit 20""",
 )
 

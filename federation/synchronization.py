@@ -51,11 +51,8 @@ OURS = Query(
 # Those listed there who have nothing to do with it: nobody whose membership rests, and nobody who has gone.
 UNEXPECTED = Query(
     actors.Actor,
-    """
-    select a.id, a.kind, a.name, a.host, a.uri, a.url, a.title, a.about_source, a.about_html, a.created_at,
-           a.suspended_at, a.deleted_at
-      from actors a
-     where a.uri = any($2::text[]) and a.host is null and a.kind = 'person' and a.deleted_at is null
+    actors.SELECT
+    + """where a.uri = any($2::text[]) and a.host is null and a.kind = 'person' and a.deleted_at is null
        and not exists (select 1 from memberships m where m.person_id = a.id and m.target_id = $1
                           and m.state in ('joined', 'asked', 'suspended'))
      order by a.id limit $3""",

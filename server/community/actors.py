@@ -41,19 +41,20 @@ class Actor(Row, frozen=True):
 
 
 _COLUMNS = "id, kind, name, host, uri, url, title, about_source, about_html, created_at, suspended_at, deleted_at"
-_SELECT = "select " + _COLUMNS + " from actors "
+# For others too, who join what they know of an actor.
+SELECT = "select a." + _COLUMNS.replace(", ", ", a.") + " from actors a "
 
 BY_ID = Query(
     Actor,
-    _SELECT + """where id = $1""",
+    SELECT + """where id = $1""",
 )
 BY_URI = Query(
     Actor,
-    _SELECT + """where uri = $1""",
+    SELECT + """where uri = $1""",
 )
 BY_HANDLE = Query(
     Actor,
-    _SELECT + """where lower(name) = lower($1) and coalesce(host, '') = coalesce($2, '')""",
+    SELECT + """where lower(name) = lower($1) and coalesce(host, '') = coalesce($2, '')""",
 )
 ADD = Command(
     """insert into actors (id, kind, name, host, uri, url, title, about_source, about_html)
