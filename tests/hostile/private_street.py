@@ -105,6 +105,14 @@ class Private:
         await self.street.settle()
         return await self.street.post(post.uri)
 
+    async def said(self, activity: Document) -> tuple[int, bytes, str]:
+        """The answer to an activity, and what we note of it."""
+        answer = await self.street.moot.deliver(activity)
+        await self.street.settle()
+        async with self.street.runtime.db.read() as conn:
+            outcome = await conn.fetchval("select outcome from seen_activities where uri = $1", activity["id"])
+        return answer.status, answer.body, str(outcome)
+
     async def remove(self, post: Post, reason: str = "Not here.") -> None:
         """Mia removes it."""
         async with self.street.runtime.db.transaction() as conn:

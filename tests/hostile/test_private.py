@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,30 +11,12 @@ from moderation import deeds, instances
 from server.community import access, actors, groups, revisions, votes
 from server.community.groups import Group
 from server.community.sessions import STRANGER, Viewer
-from tests.browser_like import Answer, Browser
-from tests.federation.peer import PUBLIC, Document, Peer
+from tests.browser_like import Browser
+from tests.federation.peer import PUBLIC, Peer
 from tests.federation.street import Street
 from tests.hostile.private_street import GARDEN, SECRET, Private, told
 
 Open = Callable[[], Awaitable[Private]]
-
-
-@pytest.fixture
-async def hidden(street: Street, app: Starlette, outside: Peer) -> Private:
-    """The same, where the private group stands in no list."""
-    made = Private(street, app, outside)
-    await made.open(discoverable=False)
-    return made
-
-
-def same(answer: Answer, *names: str) -> tuple[int, str, list[tuple[str, str]]]:
-    """The whole answer without what the asker put into it, and without the key that each form carries."""
-    text = re.sub(r'value="[0-9a-f]{16}"', "", answer.text)
-    headers = [(name, value) for name, value in answer.headers if name not in ("content-length", "date")]
-    for name in names:
-        text = text.replace(name, "NAME")
-        headers = [(header, value.replace(name, "NAME")) for header, value in headers]
-    return answer.status, text, headers
 
 
 def every_rule() -> list[tuple[Viewer, str, str | None]]:
@@ -161,123 +142,6 @@ async def test_who_left_reads_their_own_words_and_no_others(private: Private) ->
     assert await private.street.runtime.db.pool.fetchval(later, private.bert_id, his.id) == 1
 
 
-PAGES = ("/g/{}", "/g/{}/rules", "/g/{}/record", "/g/{}/record.csv", "/g/{}/write", "/g/{}/members", "/g/{}/settings")
-READ = ("/t/{}", "/t/{}/history", "/t/{}/report", "/t/{}/edit", "/t/{}/delete", "/t/{}/decision", "/t/{}/remove",
-        "/t/{}/close")  # fmt: skip
-WRITTEN = ("/t/{}/thank", "/t/{}/reply", "/t/{}/edit", "/t/{}/delete", "/t/{}/report", "/t/{}/remove",
-           "/t/{}/poll", "/t/{}/close", "/t/{}/open", "/t/{}/pin", "/t/{}/unpin")  # fmt: skip
-OF_GROUPS = ("", "/outbox", "/outbox?page=start", "/followers", "/followers?is_follower=https://a.example/",
-             "/featured", "/moderators")  # fmt: skip
-OF_GROUPS_SIGNED = "/followers_synchronization"
-OF_POSTS = ("", "/likes", "/replies", "/replies?page=start", "/context", "/context?page=start")
-
-
-async def test_hidden_and_absent_are_the_same_bytes_for_people(hidden: Private) -> None:
-    """H1."""
-    thread = await hidden.write(hidden.garden_id, "Bulbs", "Which ones?")
-    cellar = await hidden.write(hidden.cellar_id, "Bottles", "Which ones?")
-    absent = str(thread.id + 1)
-    typed = {"text": "Hello.", "title": "Hello", "rule": str(hidden.street.rule_id), "reason": "Not here."}
-    bert = await hidden.browser(hidden.bert_id)
-    for browser, post, name in ((Browser(hidden.app), thread, "garden_club"), (bert, thread, "garden_club"),
-                                (Browser(hidden.app), cellar, "cellar")):  # fmt: skip
-        for page in PAGES:
-            there, nothing = [await browser.get(page.format(one), follow=False) for one in (name, "no_such_group")]
-            assert same(there, name) == same(nothing, "no_such_group"), page
-        for what in ("join", "leave", "write"):
-            there, nothing = [
-                await browser.post(f"/g/{one}/{what}", typed, follow=False) for one in (name, "no_such_group")
-            ]
-            assert same(there, name) == same(nothing, "no_such_group"), what
-        for page in READ:
-            there, nothing = [await browser.get(page.format(one), follow=False) for one in (post.id, absent)]
-            assert same(there, str(post.id)) == same(nothing, absent), page
-        for page in WRITTEN:
-            there, nothing = [await browser.post(page.format(one), typed, follow=False) for one in (post.id, absent)]
-            assert same(there, str(post.id)) == same(nothing, absent), page
-
-
-@pytest.mark.parametrize("kind", ["private", "local"])
-async def test_hidden_and_absent_are_the_same_bytes_for_instances(hidden: Private, kind: str) -> None:
-    """H1, H2, H11: unsigned, and signed by an instance without a member."""
-    group_id, name = {"private": (hidden.garden_id, "garden_club"), "local": (hidden.cellar_id, "cellar")}[kind]
-    post = await hidden.write(group_id, "Bulbs", "Which ones?")
-    moot = hidden.street.moot
-    absent = str(post.id + 1)
-    askers: list[Callable[[str], Awaitable[Answer]]] = [moot.get, lambda path: moot.read_as(hidden.max, path)]
-    if kind == "local":
-        askers.append(lambda path: moot.read_as(hidden.street.lena, path))
-    for ask in askers:
-        for part in OF_GROUPS:
-            there, nothing = [await ask(f"/ap/groups/{one}{part}") for one in (name, "no_such_group")]
-            assert there.status == 404
-            assert same(there) == same(nothing), part
-        there, nothing = [await ask(f"/ap/groups/{one}{OF_GROUPS_SIGNED}") for one in (name, "no_such_group")]
-        assert there.status == (401 if ask == moot.get else 404)
-        assert same(there) == same(nothing)
-        for part in OF_POSTS:
-            there, nothing = [await ask(f"/ap/posts/{one}{part}") for one in (post.id, absent)]
-            assert there.status == 404
-            assert same(there) == same(nothing), part
-    for one in (name, "no_such_group"):
-        found = await moot.get(f"/.well-known/webfinger?resource=acct:{one}@moot.test")
-        assert (found.status, found.body) == (404, b'{"error":"no_such_actor"}')
-    async with hidden.street.runtime.db.read() as conn:
-        ids = [row["id"] for row in await conn.fetch("select id from activities where post_id = $1", post.id)]
-    assert bool(ids) == (kind == "private")
-    for one in ids:
-        there, nothing = await moot.read_as(hidden.max, f"/ap/activities/{one}"), await moot.get("/ap/activities/7")
-        assert same(there) == same(nothing)
-
-
-async def test_a_key_is_asked_for_where_there_is_nothing_too(private: Private, outside: Peer) -> None:
-    """H1: who names a key on their own server sees whether we fetch it."""
-    post = await private.write(private.garden_id, "Bulbs", "Which ones?")
-    nothing = (f"/ap/posts/{post.id + 1}", "/ap/groups/no_such_group/outbox", "/ap/activities/7")
-    for number, path in enumerate((post.uri, f"{GARDEN}/outbox", *nothing)):
-        outside.actor(f"spy{number}")
-        assert (await private.street.moot.read_as(f"{outside.base}/u/spy{number}", path)).status == 404
-        assert f"/u/spy{number}" in outside.fetched, path
-
-
-async def _said(private: Private, activity: Document) -> tuple[int, bytes, str]:
-    """The answer to an activity, and what we note of it."""
-    answer = await private.street.moot.deliver(activity)
-    await private.street.settle()
-    async with private.street.runtime.db.read() as conn:
-        outcome = await conn.fetchval("select outcome from seen_activities where uri = $1", activity["id"])
-    return answer.status, answer.body, str(outcome)
-
-
-async def test_hidden_and_absent_are_the_same_to_whoever_writes(hidden: Private, outside: Peer) -> None:
-    """H1, H8: replies, votes, reports, deletions and follows of somebody who does not belong to the group."""
-    post = await hidden.write(hidden.garden_id, "Bulbs", "Which ones?")
-    before = await hidden.street.count_posts()
-    absent = hidden.street.urls.post(post.id + 1)
-    ways: list[Callable[[str], Document]] = [
-        lambda uri: hidden.written_by(outside, hidden.max, "<p>Me too.</p>", inReplyTo=uri),
-        lambda uri: hidden.written_by(outside, hidden.max, "<p>Me too.</p>", inReplyTo=uri, to=[PUBLIC]),
-        lambda uri: outside.activity("Like", hidden.max, uri),
-        lambda uri: outside.activity("Dislike", hidden.max, uri),
-        lambda uri: outside.activity("Flag", hidden.max, [uri], content="Bad."),
-        lambda uri: outside.activity("Delete", hidden.max, uri),
-        lambda uri: outside.activity("Announce", hidden.max, uri),
-    ]
-    for way in ways:
-        assert await _said(hidden, way(post.uri)) == await _said(hidden, way(absent))
-    for group, nothing in ((GARDEN, GARDEN + "x"), (GARDEN.replace("garden_club", "cellar"), GARDEN + "x")):
-        follow = [await _said(hidden, outside.activity("Follow", hidden.max, one)) for one in (group, nothing)]
-        assert follow[0] == follow[1]
-        note = [outside.note(hidden.max, "<p>Hello.</p>", cc=[one]) for one in (group, nothing)]
-        creates = [await _said(hidden, outside.activity("Create", hidden.max, one)) for one in note]
-        assert creates[0] == creates[1]
-    assert await hidden.street.count_posts() == before
-    async with hidden.street.runtime.db.read() as conn:
-        assert await conn.fetchval("select count(*) from reports") == 0
-        assert await conn.fetchval("select count(*) from votes") == 0
-    assert "Accept" not in outside.types()[1:]
-
-
 async def test_an_allowed_reader_leaves_nothing_for_the_next(private: Private) -> None:
     """H5: read by a member's instance, then by the same one blocked, then by nobody."""
     post = await private.write(private.garden_id, f"The {SECRET}", "Which?")
@@ -387,7 +251,7 @@ async def test_nothing_of_a_local_group_leaves(private: Private, outside: Peer) 
 async def test_members_elsewhere_write_and_others_do_not(private: Private, outside: Peer) -> None:
     create = private.written_by(private.forum, private.street.lena, f"<p>A {SECRET}.</p>", type="Page", name="Bulbs")
     private.street.clear()
-    assert await _said(private, create) == (202, b"", "done")
+    assert await private.said(create) == (202, b"", "done")
     thread = await private.street.post(create["object"]["id"])
     assert (thread.state, thread.group_id) == ("published", private.garden_id)
     ana = await private.browser(private.street.ana_id)
@@ -397,7 +261,7 @@ async def test_members_elsewhere_write_and_others_do_not(private: Private, outsi
     assert [one["object"]["id"] for one in announced] == [create["id"]]
     second = await private.write(private.garden_id, "Two", "Two.")
     like = private.forum.activity("Like", private.street.lena, second.uri)
-    assert (await _said(private, like))[2] == "done"
+    assert (await private.said(like))[2] == "done"
     wrong = (
         (private.written_by(outside, private.max, "<p>Hello.</p>"), "not_public"),
         (private.written_by(private.forum, private.street.lena, "<p>Hello.</p>", to=[PUBLIC, GARDEN]),
@@ -406,7 +270,7 @@ async def test_members_elsewhere_write_and_others_do_not(private: Private, outsi
                             to=[private.forum.actor("otto")]), "not_for_the_group"),
     )  # fmt: skip
     for activity, reason in wrong:
-        assert (await _said(private, activity))[2] == reason
+        assert (await private.said(activity))[2] == reason
 
 
 async def test_who_belongs_to_it_is_told_in_numbers(private: Private) -> None:
