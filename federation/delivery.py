@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import asyncpg
 import structlog
 
-from federation import blocks, followers, keys, lanes, software
+from federation import followers, keys, lanes, software
 from federation.attempts import Verdict, attempt
-from federation.blocks import Blocks
 from federation.client import Outgoing
 from federation.signing import Signer
 from federation.turns import Delivery, Load, Turn
+from moderation import instances
 from server import jobs
 from server.db import Command, Conn, Query, Row
 from server.ids import new_id
@@ -186,11 +186,12 @@ class Courier:
             return 0
         turns = {lane.host: Turn(lanes.Report(lane, lane.scheme)) for lane in taken}
         async with self._runtime.db.read() as conn:
-            blocked = await blocks.upon(conn, turns)
-            for row in await BATCH.all(conn, [host for host in turns if host not in blocked.hosts], ROWS_PER_TURN):
-                turns[row.host].take(row, blocked)
+            policies = await instances.reaching(conn, turns)
+            blocked = {host for host in turns if policies.of(host) == instances.BLOCKED}
+            for row in await BATCH.all(conn, [host for host in turns if host not in blocked], ROWS_PER_TURN):
+                turns[row.host].take(row, policies)
             load = await self._load(conn, turns)
-        await self._set_aside(blocked.hosts, [turn for turn in turns.values() if not turn.rows])
+        await self._set_aside(blocked, [turn for turn in turns.values() if not turn.rows])
         for turn in turns.values():
             if turn.rows:
                 self._turns[asyncio.create_task(self._send(turn, load))] = turn
@@ -230,7 +231,7 @@ class Courier:
         """One lane's turn: its rows in order, until the lane needs rest or the time is over."""
         client = (await self._runtime.use(Outgoing)).client
         began = checked = time.monotonic()
-        blocked = Blocks()
+        policies = instances.Policies({})
         for row in turn.rows:
             now = time.monotonic()
             if turn.report.error is not None or now > began + TURN_SECONDS:
@@ -238,10 +239,10 @@ class Courier:
             if now > checked + BLOCKS_KNOWN_SECONDS:
                 checked = now
                 async with self._runtime.db.read() as conn:
-                    blocked = await blocks.upon(conn, [turn.host])
-                if turn.host in blocked.hosts:
+                    policies = await instances.reaching(conn, [turn.host])
+                if policies.of(turn.host) == instances.BLOCKED:
                     break
-            if row.ordering in turn.stuck or row.is_stopped(blocked):
+            if row.ordering in turn.stuck or row.is_stopped(policies):
                 # What a group has blocked meanwhile is dropped in the next turn.
                 continue
             signer = load.signers.get(row.sender_id)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from federation import followers, lanes, software
 from federation.attempts import Attempt, Verdict
-from federation.blocks import Blocks
 from federation.signing import NO_MORE, Signer
+from moderation.instances import BLOCKED, Policies
 from server.db import Row
 
 FAILURES_IN_A_ROW = 5
@@ -23,9 +23,11 @@ class Delivery(Row, frozen=True):
     tries: int
     group_id: int | None
 
-    def is_stopped(self, blocked: Blocks) -> bool:
-        """Whether its instance is blocked, by us or by the group of which it is (I-4)."""
-        return blocked.stop(self.sender_id if self.group_id is None else self.group_id, self.host)
+    def is_stopped(self, policies: Policies) -> bool:
+        """Whether the group of which it is has blocked its instance (I-4)."""
+        group_id = self.sender_id if self.group_id is None else self.group_id
+        # Few groups have a list of their own, and every delivery asks.
+        return group_id in policies.groups and policies.within(group_id, self.host) == BLOCKED
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class Turn:
     def host(self) -> str:
         return self.report.lane.host
 
-    def take(self, row: Delivery, blocked: Blocks) -> None:
+    def take(self, row: Delivery, policies: Policies) -> None:
         """Have a row to send, unless the group that it comes from has blocked this instance."""
-        if row.is_stopped(blocked):
+        if row.is_stopped(policies):
             self.dropped.append((row.id, "blocked_in_group"))
         else:
             self.rows.append(row)

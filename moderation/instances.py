@@ -98,6 +98,11 @@ EVERYTHING = Query(
     """select null::int8 as group_id, host, policy from instance_policies
        union all select group_id, host, policy from group_policies""",
 )
+REACHING = Query(
+    _Set,
+    """select null::int8 as group_id, host, policy from instance_policies where host = any($1::text[])
+       union all select group_id, host, policy from group_policies where host = any($1::text[])""",
+)
 VERSION = Query(_Version, "select version from policy_version")
 SET = Command(
     """insert into instance_policies (host, policy, reason, changed_by, list_id)
@@ -180,11 +185,19 @@ class Policies:
 
 async def current(conn: Conn) -> Policies:
     """Everything that is set now."""
+    return _policies(await EVERYTHING.all(conn))
+
+
+async def reaching(conn: Conn, hosts: Iterable[str]) -> Policies:
+    """What is set now for these instances, in one query: what is about to leave asks the database, and no snapshot."""
+    return _policies(await REACHING.all(conn, list({name for host in hosts for name in covering_names(host)})))
+
+
+def _policies(rows: Iterable[_Set]) -> Policies:
     place: dict[str, str] = {}
     groups: dict[int, dict[str, str]] = {}
-    for row in await EVERYTHING.all(conn):
-        rows = place if row.group_id is None else groups.setdefault(row.group_id, {})
-        rows[row.host] = row.policy
+    for row in rows:
+        (place if row.group_id is None else groups.setdefault(row.group_id, {}))[row.host] = row.policy
     return Policies(place, groups)
 
 
